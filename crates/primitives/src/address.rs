@@ -1,0 +1,55 @@
+//! Address ranges that plays are counted by: one home, and one network.
+//!
+//! An IPv4 home is one address and its network a /24; an IPv6 home is a /64 and its network a /48 (protocol page, table
+//! of refusals). No address is ever part of a durable record.
+
+use std::net::IpAddr;
+
+/// A range of addresses that a limit counts as one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct AddressRange {
+    prefix: [u8; 16],
+    bits: u8,
+}
+
+impl AddressRange {
+    /// The smallest range one home cannot leave: an IPv4 address, or an IPv6 /64.
+    pub fn home(address: IpAddr) -> Self {
+        Self::of(address, 32, 64)
+    }
+
+    /// The range one small network operator hands out: an IPv4 /24, or an IPv6 /48.
+    pub fn network(address: IpAddr) -> Self {
+        Self::of(address, 24, 48)
+    }
+
+    fn of(address: IpAddr, bits_v4: u8, bits_v6: u8) -> Self {
+        // IPv4 in its mapped form (RFC 4291, 2.5.5.2), so that both notations of one address are one range.
+        let (v6, bits) = match address.to_canonical() {
+            IpAddr::V4(v4) => (v4.to_ipv6_mapped(), 96 + bits_v4),
+            IpAddr::V6(v6) => (v6, bits_v6),
+        };
+        let kept = u128::MAX << (128 - u32::from(bits));
+        Self { prefix: (v6.to_bits() & kept).to_be_bytes(), bits }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ip(text: &str) -> IpAddr {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn homes_and_networks() {
+        assert_eq!(AddressRange::home(ip("10.1.2.3")), AddressRange::home(ip("::ffff:10.1.2.3")));
+        assert_ne!(AddressRange::home(ip("10.1.2.3")), AddressRange::home(ip("10.1.2.4")));
+        assert_eq!(AddressRange::network(ip("10.1.2.3")), AddressRange::network(ip("10.1.2.4")));
+        assert_ne!(AddressRange::network(ip("10.1.2.3")), AddressRange::network(ip("10.1.3.3")));
+        assert_eq!(AddressRange::home(ip("2001:db8:1:2::3")), AddressRange::home(ip("2001:db8:1:2:ffff::")));
+        assert_ne!(AddressRange::home(ip("2001:db8:1:2::")), AddressRange::home(ip("2001:db8:1:3::")));
+        assert_eq!(AddressRange::network(ip("2001:db8:1:2::")), AddressRange::network(ip("2001:db8:1:3::")));
+    }
+}

@@ -1,0 +1,253 @@
+//! Secrets and the boxes they travel in: who can open what.
+//!
+//! ```text
+//! NetworkSecret (validators) ──derive──> DownloadKey(account, cell)   layer 2: in transit and on the viewer's disk
+//! VideoSecret (creator, sealed to the validators) ──derive──> CellKey(index)   layer 1: at rest, everywhere
+//! ```
+//!
+//! Every derivation is BLAKE3 derive-key mode with a context string of its own. A key is wiped when dropped and never
+//! printed. Boxes are libsodium's sealed boxes (X25519, XSalsa20-Poly1305): anonymous sender, 48 bytes longer than
+//! their content. Randomness is an argument here as everywhere, so sealing takes 32 fresh random bytes.
+
+use crate::{AccountAddress, CellId};
+use borsh::{BorshDeserialize, BorshSerialize};
+use crypto_box::aead::rand_core::{CryptoRng, Error as RngError, RngCore};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
+use std::fmt;
+use zeroize::{Zeroize, ZeroizeOnDrop};
+
+macro_rules! secret {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Clone, PartialEq, Eq, Zeroize, ZeroizeOnDrop)]
+        pub struct $name([u8; 32]);
+
+        impl $name {
+            /// Takes 32 secret bytes.
+            pub const fn from_bytes(bytes: [u8; 32]) -> Self {
+                Self(bytes)
+            }
+
+            /// The bytes, for a cipher or a key file.
+            pub const fn expose(&self) -> &[u8; 32] {
+                &self.0
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(concat!(stringify!($name), "(secret)"))
+            }
+        }
+    };
+}
+
+secret!(
+    /// What the validators share in PoA mode: DownloadKeys and the opening of sealed video secrets come from it.
+    NetworkSecret
+);
+secret!(
+    /// What a creator draws per video; all CellKeys come from it.
+    VideoSecret
+);
+secret!(
+    /// The content key of one cell: it decrypts what providers store. Released with a PlayCode.
+    CellKey
+);
+secret!(
+    /// The key of one cell's delivery to one account: the same again after deletion, different for everybody else.
+    DownloadKey
+);
+
+fn derive(context: &str, parts: &[&[u8]]) -> [u8; 32] {
+    let mut hasher = blake3::Hasher::new_derive_key(context);
+    for part in parts {
+        hasher.update(part);
+    }
+    hasher.finalize().into()
+}
+
+impl NetworkSecret {
+    /// The DownloadKey of `account` for `cell`.
+    pub fn download_key(&self, account: &AccountAddress, cell: &CellId) -> DownloadKey {
+        DownloadKey(derive("chainflix 2026 DownloadKey v1", &[&self.0, &account.0, &cell.0]))
+    }
+
+    /// The key pair that creators seal video secrets to.
+    pub fn box_key(&self) -> BoxKey {
+        BoxKey::from_bytes(derive("chainflix 2026 network box key v1", &[&self.0]))
+    }
+}
+
+impl VideoSecret {
+    /// The CellKey of cell `index`.
+    pub fn cell_key(&self, index: u32) -> CellKey {
+        CellKey(derive("chainflix 2026 CellKey v1", &[&self.0, &index.to_le_bytes()]))
+    }
+}
+
+impl DownloadKey {
+    /// A public name of this key: says which key was used without saying the key.
+    pub fn id(&self) -> [u8; 16] {
+        let mut id = [0; 16];
+        id.copy_from_slice(&derive("chainflix 2026 DownloadKey id v1", &[&self.0])[..16]);
+        id
+    }
+}
+
+/// A sealed box was not for us, or not a box.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the sealed key does not open: it was sealed to another key or damaged on the way")]
+pub struct UnsealError;
+
+/// An X25519 public key that secrets can be sealed to.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Default, BorshSerialize, BorshDeserialize)]
+pub struct BoxPublicKey(pub [u8; 32]);
+
+/// 32 secret bytes in a sealed box.
+#[derive(Clone, Copy, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+pub struct SealedKey(pub [u8; 80]);
+
+/// An X25519 secret key that opens sealed boxes.
+#[derive(Clone)]
+pub struct BoxKey(crypto_box::SecretKey);
+
+impl BoxKey {
+    /// The key of 32 secret bytes.
+    pub fn from_bytes(bytes: [u8; 32]) -> Self {
+        Self(bytes.into())
+    }
+
+    /// The half to publish.
+    pub fn public_key(&self) -> BoxPublicKey {
+        BoxPublicKey(*self.0.public_key().as_bytes())
+    }
+
+    /// Opens a box sealed to [`Self::public_key`].
+    pub fn unseal(&self, sealed: &SealedKey) -> Result<[u8; 32], UnsealError> {
+        let mut opened = self.0.unseal(&sealed.0).map_err(|_| UnsealError)?;
+        let key = <[u8; 32]>::try_from(opened.as_slice()).map_err(|_| UnsealError);
+        opened.zeroize();
+        key
+    }
+}
+
+impl fmt::Debug for BoxKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "BoxKey({})", self.public_key())
+    }
+}
+
+impl BoxPublicKey {
+    /// Seals 32 secret bytes so that only the owner of this key can open them.
+    ///
+    /// `entropy` must be fresh random bytes: it is the sealer's one-time secret key.
+    pub fn seal(&self, secret: &[u8; 32], entropy: [u8; 32]) -> SealedKey {
+        let sealed = crypto_box::PublicKey::from(self.0)
+            .seal(&mut Given(entropy), secret)
+            // The cipher's only failure is a message of more than 2^38 bytes.
+            .expect("32 bytes can be sealed");
+        let mut bytes = [0; 80];
+        bytes.copy_from_slice(&sealed);
+        SealedKey(bytes)
+    }
+}
+
+/// Hands out the random bytes it was given. A sealed box draws exactly one 32-byte ephemeral key.
+struct Given([u8; 32]);
+
+impl RngCore for Given {
+    fn next_u32(&mut self) -> u32 {
+        let mut bytes = [0; 4];
+        self.fill_bytes(&mut bytes);
+        u32::from_le_bytes(bytes)
+    }
+
+    fn next_u64(&mut self) -> u64 {
+        let mut bytes = [0; 8];
+        self.fill_bytes(&mut bytes);
+        u64::from_le_bytes(bytes)
+    }
+
+    fn fill_bytes(&mut self, out: &mut [u8]) {
+        blake3::Hasher::new_derive_key("chainflix 2026 sealing entropy v1").update(&self.0).finalize_xof().fill(out);
+        // Whatever is drawn next must not repeat.
+        self.0 = derive("chainflix 2026 sealing entropy step v1", &[&self.0]);
+    }
+
+    fn try_fill_bytes(&mut self, out: &mut [u8]) -> Result<(), RngError> {
+        self.fill_bytes(out);
+        Ok(())
+    }
+}
+
+impl CryptoRng for Given {}
+
+macro_rules! hex_text {
+    ($name:ident, $bytes:expr) => {
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, "0x{}", hex::encode(self.0))
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, "{}({})", stringify!($name), hex::encode(&self.0[..4]))
+            }
+        }
+
+        impl Serialize for $name {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.collect_str(self)
+            }
+        }
+
+        impl<'de> Deserialize<'de> for $name {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                let text = <String as Deserialize>::deserialize(deserializer)?;
+                let mut bytes = [0; $bytes];
+                hex::decode_to_slice(text.strip_prefix("0x").unwrap_or(&text), &mut bytes)
+                    .map_err(|_| D::Error::custom(concat!(stringify!($name), ": not hex of the right length")))?;
+                Ok(Self(bytes))
+            }
+        }
+    };
+}
+
+hex_text!(BoxPublicKey, 32);
+hex_text!(SealedKey, 80);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_is_its_own_for_every_account_cell_and_index() {
+        let secret = NetworkSecret::from_bytes([1; 32]);
+        let key = |account, cell| secret.download_key(&AccountAddress([account; 20]), &CellId([cell; 32]));
+        assert_eq!(key(1, 1), key(1, 1), "the same again after deletion");
+        assert_ne!(key(1, 1), key(2, 1));
+        assert_ne!(key(1, 1), key(1, 2));
+        let video = VideoSecret::from_bytes([1; 32]);
+        assert_ne!(video.cell_key(0).expose(), video.cell_key(1).expose());
+        assert_ne!(video.cell_key(0).expose(), key(1, 1).expose(), "contexts separate equal secrets");
+    }
+
+    #[test]
+    fn a_box_opens_for_its_owner_alone() {
+        let owner = BoxKey::from_bytes([2; 32]);
+        let sealed = owner.public_key().seal(&[7; 32], [3; 32]);
+        assert_eq!(owner.unseal(&sealed), Ok([7; 32]));
+        assert_eq!(BoxKey::from_bytes([4; 32]).unseal(&sealed), Err(UnsealError));
+        let mut damaged = sealed;
+        damaged.0[79] ^= 1;
+        assert_eq!(owner.unseal(&damaged), Err(UnsealError));
+        assert_ne!(owner.public_key().seal(&[7; 32], [5; 32]), sealed, "entropy decides the box");
+    }
+
+    #[test]
+    fn secrets_do_not_print() {
+        assert_eq!(format!("{:?}", VideoSecret::from_bytes([9; 32])), "VideoSecret(secret)");
+    }
+}
