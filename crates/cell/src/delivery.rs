@@ -1,0 +1,251 @@
+//! One delivery as its receiver sees it: a state machine that turns the provider's stream into verified sealed bytes.
+//!
+//! ```text
+//! stream:  [ chunk hashes, 32 bytes each ][ sealed bytes under the DownloadKey, from `from_byte` to the end ]
+//! state:     Hashes ──list matches the VideoCell ID──▶ Bytes ──last chunk verified──▶ complete
+//! ```
+//!
+//! A lie is found within 16 KiB of where it stands. After an error the delivery takes no more bytes; what was verified
+//! stays good, and another provider continues at [`Delivery::verified_end`].
+
+use crate::{ChunkError, ChunkHashes, Keystream};
+use chainflix_primitives::{CELL_BYTES_MAX, CHUNK_BYTES, CellId, Digest, DownloadKey};
+
+/// Why a delivery cannot go on. Every case is the provider's doing: block it and ask another.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum DeliveryError {
+    /// The list in front is not of this cell.
+    #[error("the provider sent wrong chunk hashes")]
+    Hashes(#[source] ChunkError),
+    /// A chunk's bytes are not those of the cell.
+    #[error("the provider sent wrong bytes for chunk {chunk} of cell {cell}")]
+    Corrupt { cell: CellId, chunk: u32 },
+    /// More bytes than the cell has.
+    #[error("the provider sent more than the {size} bytes of cell {cell}")]
+    TooLong { cell: CellId, size: u64 },
+    /// The delivery failed before.
+    #[error("the delivery of cell {cell} has failed")]
+    Failed { cell: CellId },
+}
+
+/// Verified sealed bytes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Piece {
+    /// Where they stand in the cell; a multiple of 16 KiB.
+    pub offset: u64,
+    /// The bytes, without the delivery layer.
+    pub sealed: Vec<u8>,
+}
+
+enum State {
+    Hashes,
+    Bytes(ChunkHashes),
+    Failed,
+}
+
+/// The receiving end of one delivery.
+pub struct Delivery {
+    cell: CellId,
+    size: u64,
+    from_byte: u64,
+    keystream: Keystream,
+    state: State,
+    /// Received and not yet verified: less than a list, then less than a chunk.
+    pending: Vec<u8>,
+    verified_end: u64,
+    delivered: blake3::Hasher,
+}
+
+impl Delivery {
+    /// Expects `cell` of `size` bytes from `from_byte` (rounded down to a chunk) on.
+    pub fn new(cell: CellId, size: u64, from_byte: u64, key: &DownloadKey) -> Result<Self, DeliveryError> {
+        if size == 0 || size > CELL_BYTES_MAX {
+            return Err(DeliveryError::Hashes(ChunkError::Size { size }));
+        }
+        let from_byte = from_byte.min(size) / CHUNK_BYTES * CHUNK_BYTES;
+        Ok(Self {
+            cell,
+            size,
+            from_byte,
+            keystream: Keystream::delivery(key),
+            state: State::Hashes,
+            pending: Vec::new(),
+            verified_end: from_byte,
+            delivered: blake3::Hasher::new(),
+        })
+    }
+
+    /// Takes the next bytes of the stream and adds what they verified to `pieces`, in order, without gaps.
+    ///
+    /// `pieces` is good even where this fails: it holds what came before the lie.
+    pub fn push(&mut self, mut bytes: &[u8], pieces: &mut Vec<Piece>) -> Result<(), DeliveryError> {
+        while !bytes.is_empty() {
+            let wanted = self.wanted();
+            if wanted == 0 {
+                return Err(self.fail(DeliveryError::TooLong { cell: self.cell, size: self.size }));
+            }
+            let taken = bytes.len().min(wanted - self.pending.len());
+            self.pending.extend_from_slice(&bytes[..taken]);
+            bytes = &bytes[taken..];
+            if self.pending.len() == wanted {
+                pieces.extend(self.unit()?);
+            }
+        }
+        Ok(())
+    }
+
+    /// Length of the unit that is being collected: the list, a chunk, or nothing more.
+    fn wanted(&self) -> usize {
+        match &self.state {
+            State::Hashes => ChunkHashes::encoded_len(self.size),
+            State::Bytes(_) => (self.size - self.verified_end).min(CHUNK_BYTES) as usize,
+            State::Failed => 0,
+        }
+    }
+
+    fn unit(&mut self) -> Result<Option<Piece>, DeliveryError> {
+        let mut unit = std::mem::take(&mut self.pending);
+        match &self.state {
+            State::Hashes => match ChunkHashes::decode(self.size, &unit, &self.cell) {
+                Ok(hashes) => {
+                    self.state = State::Bytes(hashes);
+                    Ok(None)
+                }
+                Err(source) => Err(self.fail(DeliveryError::Hashes(source))),
+            },
+            State::Bytes(hashes) => {
+                // At most CELL_BYTES_MAX / CHUNK_BYTES chunks.
+                let chunk = (self.verified_end / CHUNK_BYTES) as u32;
+                let offset = self.verified_end;
+                let mut digest = self.delivered.clone();
+                digest.update(&unit);
+                self.keystream.apply(offset, &mut unit);
+                if !hashes.verify(chunk, &unit) {
+                    return Err(self.fail(DeliveryError::Corrupt { cell: self.cell, chunk }));
+                }
+                self.delivered = digest;
+                self.verified_end += unit.len() as u64;
+                Ok(Some(Piece { offset, sealed: unit }))
+            }
+            State::Failed => Err(DeliveryError::Failed { cell: self.cell }),
+        }
+    }
+
+    fn fail(&mut self, error: DeliveryError) -> DeliveryError {
+        if matches!(self.state, State::Failed) {
+            return DeliveryError::Failed { cell: self.cell };
+        }
+        self.state = State::Failed;
+        self.pending = Vec::new();
+        error
+    }
+
+    /// First byte of this delivery.
+    pub fn start(&self) -> u64 {
+        self.from_byte
+    }
+
+    /// One past the last verified byte: where another provider continues.
+    pub fn verified_end(&self) -> u64 {
+        self.verified_end
+    }
+
+    /// Whether the last byte of the cell is verified.
+    pub fn is_complete(&self) -> bool {
+        self.verified_end == self.size && !matches!(self.state, State::Hashes)
+    }
+
+    /// BLAKE3 of the delivered bytes from [`Self::start`] to [`Self::verified_end`], as they were encrypted.
+    pub fn delivered_hash(&self) -> Digest {
+        Digest(self.delivered.finalize().into())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use chainflix_primitives::{AccountAddress, NetworkSecret};
+    use proptest::prelude::*;
+
+    struct Sent {
+        sealed: Vec<u8>,
+        cell: CellId,
+        key: DownloadKey,
+    }
+
+    impl Sent {
+        fn new(size: usize) -> Self {
+            let sealed: Vec<u8> = (0..size).map(|i| (i * 31 >> 3) as u8).collect();
+            let cell = ChunkHashes::of(&sealed).root();
+            let key = NetworkSecret::from_bytes([1; 32]).download_key(&AccountAddress([2; 20]), &cell);
+            Self { sealed, cell, key }
+        }
+
+        fn stream(&self, from: u64) -> Vec<u8> {
+            let mut bytes = self.sealed[from as usize..].to_vec();
+            Keystream::delivery(&self.key).apply(from, &mut bytes);
+            [ChunkHashes::of(&self.sealed).encode(), bytes].concat()
+        }
+
+        fn receiver(&self, from: u64) -> Delivery {
+            Delivery::new(self.cell, self.sealed.len() as u64, from, &self.key).unwrap()
+        }
+    }
+
+    #[test]
+    fn a_lie_is_found_in_its_chunk_and_another_provider_goes_on() {
+        let sent = Sent::new(100_000);
+        let mut stream = sent.stream(0);
+        let hashes = ChunkHashes::encoded_len(100_000);
+        stream[hashes + 40_000] ^= 1;
+        let mut first = sent.receiver(0);
+        let mut pieces = Vec::new();
+        assert_eq!(first.push(&stream, &mut pieces), Err(DeliveryError::Corrupt { cell: sent.cell, chunk: 2 }));
+        assert_eq!(first.push(&stream, &mut pieces), Err(DeliveryError::Failed { cell: sent.cell }));
+        assert_eq!(first.verified_end(), 2 * CHUNK_BYTES);
+
+        let mut second = sent.receiver(first.verified_end());
+        second.push(&sent.stream(first.verified_end()), &mut pieces).unwrap();
+        assert!(second.is_complete());
+        assert_eq!(pieces.iter().flat_map(|piece| piece.sealed.clone()).collect::<Vec<_>>(), sent.sealed);
+    }
+
+    #[test]
+    fn wrong_lists_and_trailing_bytes_are_lies_too() {
+        let sent = Sent::new(50_000);
+        let mut stream = sent.stream(0);
+        stream[3] ^= 1;
+        let push = |stream: &[u8]| sent.receiver(0).push(stream, &mut Vec::new());
+        assert!(matches!(push(&stream), Err(DeliveryError::Hashes(ChunkError::OtherCell { .. }))));
+        let mut stream = sent.stream(0);
+        stream.push(0);
+        assert!(matches!(push(&stream), Err(DeliveryError::TooLong { .. })));
+        assert!(Delivery::new(sent.cell, u64::MAX, 0, &sent.key).is_err());
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(32))]
+
+        #[test]
+        fn any_cut_of_the_stream_delivers_the_cell(size in 1usize..120_000, cut in 1usize..60_000, from in 0u64..120_000) {
+            let sent = Sent::new(size);
+            let mut receiver = sent.receiver(from);
+            let start = receiver.start();
+            let mut got = Vec::new();
+            for bytes in sent.stream(start).chunks(cut) {
+                let mut pieces = Vec::new();
+                receiver.push(bytes, &mut pieces).unwrap();
+                for piece in pieces {
+                    prop_assert_eq!(piece.offset, start + got.len() as u64);
+                    got.extend(piece.sealed);
+                }
+            }
+            prop_assert!(receiver.is_complete());
+            prop_assert_eq!(&got, &sent.sealed[start as usize..]);
+            let mut delivered = got;
+            Keystream::delivery(&sent.key).apply(start, &mut delivered);
+            prop_assert_eq!(receiver.delivered_hash().0, *blake3::hash(&delivered).as_bytes());
+        }
+    }
+}

@@ -1,0 +1,155 @@
+//! Every refusal of the protocol: a code for programs, words for people, and what to do next.
+
+use chainflix_primitives::PlayId;
+
+/// What the refused party should do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Advice {
+    /// The same again, not before this many milliseconds.
+    TryAgain { after_ms: u64 },
+    /// The same from somebody else (another provider, another validator).
+    TryAnother,
+    /// Nothing: asking again gets the same answer.
+    GiveUp,
+}
+
+/// Why a validator refused (protocol page, "What a validator refuses").
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Refusal {
+    /// Not registered on the chain, or not known here yet.
+    #[error("this video is not registered")]
+    UnknownVideo,
+    /// A supervisor stopped it; playback stops too.
+    #[error("a supervisor stopped this video")]
+    TakenDown,
+    /// The video has fewer cells.
+    #[error("the video has no cell {index}")]
+    UnknownCell { index: u32 },
+    /// No provider that is up holds the cell.
+    #[error("no provider holds this cell right now")]
+    NoSource,
+    /// The signature is not the account's.
+    #[error("the signature is not the account's")]
+    BadSignature,
+    /// A request older, or further in the future, than a grant lives.
+    #[error("the request is {age_ms} ms away from the validator's clock; set your clock")]
+    StaleRequest { age_ms: u64 },
+    /// Too many plays at a time from one home or network.
+    #[error("too many plays at a time from this {scope}; at most {most}")]
+    TooManyPlays { scope: &'static str, most: u32, retry_ms: u64 },
+    /// This account was paid for this cell in this period. Watching again is allowed, and unpaid.
+    #[error("this cell was already mined in this period; watching it again is free and unpaid")]
+    AlreadyMined,
+    /// A PlayCode for this account and cell is out already.
+    #[error("play {play} of this very cell is still running")]
+    AlreadyIssued { play: PlayId },
+    /// Another play of the account is running.
+    #[error("play {play} is still running for {remaining_ms} ms; only one play at a time is paid")]
+    Overlapping { play: PlayId, remaining_ms: u64 },
+    /// No such grant, or expired.
+    #[error("the grant is unknown or has expired")]
+    UnknownGrant,
+    /// The grant is of another account or cell.
+    #[error("the grant is for another account or cell")]
+    OtherGrant,
+    /// No such PlayCode, or expired, or void.
+    #[error("the PlayCode is unknown or has expired")]
+    UnknownPlay,
+    /// The PlayCode is another account's.
+    #[error("the PlayCode was issued to another account")]
+    OtherAccount,
+    /// The viewer gave the play up by starting another.
+    #[error("the play was given up for another one")]
+    Superseded,
+    /// The proof came before the cell can have been watched.
+    #[error("too early: the proof came {early_ms} ms before the end of the cell")]
+    TooEarly { early_ms: u64 },
+    /// The proof came after 1.5 times the cell's play time.
+    #[error("too late: the proof came {late_ms} ms after the last moment")]
+    TooLate { late_ms: u64 },
+    /// The nonce hash has too few leading zeros.
+    #[error("the nonce is wrong")]
+    WrongNonce,
+    /// The play points cannot have given this hash.
+    #[error("the hash is wrong: its play points do not fit the blocks of that minute")]
+    WrongHash,
+    /// Another key was used.
+    #[error("the download key is not the one of this account and cell")]
+    WrongDownloadKey,
+    /// Viewer and provider did not both sign for enough of the cell.
+    #[error("matching receipts cover {covered_permille} thousandths of the cell; {needed_permille} are needed")]
+    ReceiptsMissing { covered_permille: u64, needed_permille: u64 },
+    /// Viewer and provider say different things.
+    #[error("viewer's and provider's receipts differ")]
+    ReceiptsDiffer,
+    /// The proof was given before.
+    #[error("this play was already proved")]
+    Replay,
+    /// The slot it claims is settled.
+    #[error("slot {slot} is already settled")]
+    SlotFinished { slot: u64 },
+    /// The slot it claims is not the one it came in.
+    #[error("the play did not end in slot {slot}")]
+    WrongSlot { slot: u64 },
+    /// The validators voted it down.
+    #[error("fewer than the needed validators held the play true")]
+    Outvoted,
+    /// A list or number outside its bounds.
+    #[error("the message is malformed: {what}")]
+    Malformed { what: &'static str },
+    /// The validator holds as many open plays or grants as it may.
+    #[error("the validator is full; try again in {retry_ms} ms")]
+    Busy { retry_ms: u64 },
+}
+
+impl Refusal {
+    /// A stable code, for programs and translations.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::UnknownVideo => "unknown-video",
+            Self::TakenDown => "taken-down",
+            Self::UnknownCell { .. } => "unknown-cell",
+            Self::NoSource => "no-source",
+            Self::BadSignature => "bad-signature",
+            Self::StaleRequest { .. } => "stale-request",
+            Self::TooManyPlays { .. } => "too-many-plays",
+            Self::AlreadyMined => "already-mined",
+            Self::AlreadyIssued { .. } => "already-issued",
+            Self::Overlapping { .. } => "overlapping",
+            Self::UnknownGrant => "unknown-grant",
+            Self::OtherGrant => "other-grant",
+            Self::UnknownPlay => "unknown-play",
+            Self::OtherAccount => "other-account",
+            Self::Superseded => "superseded",
+            Self::TooEarly { .. } => "too-early",
+            Self::TooLate { .. } => "too-late",
+            Self::WrongNonce => "wrong-nonce",
+            Self::WrongHash => "wrong-hash",
+            Self::WrongDownloadKey => "wrong-download-key",
+            Self::ReceiptsMissing { .. } => "receipts-missing",
+            Self::ReceiptsDiffer => "receipts-differ",
+            Self::Replay => "replay",
+            Self::SlotFinished { .. } => "slot-finished",
+            Self::WrongSlot { .. } => "wrong-slot",
+            Self::Outvoted => "outvoted",
+            Self::Malformed { .. } => "malformed",
+            Self::Busy { .. } => "busy",
+        }
+    }
+
+    /// What the refused party should do next.
+    pub fn advice(&self) -> Advice {
+        match self {
+            Self::TooManyPlays { retry_ms, .. } | Self::Busy { retry_ms } => Advice::TryAgain { after_ms: *retry_ms },
+            Self::NoSource | Self::UnknownGrant => Advice::TryAgain { after_ms: 1_000 },
+            Self::TooEarly { early_ms } => Advice::TryAgain { after_ms: *early_ms },
+            _ => Advice::GiveUp,
+        }
+    }
+
+    /// Whether the viewer may watch all the same, only unpaid.
+    pub fn is_unpaid_play(&self) -> bool {
+        matches!(self, Self::AlreadyMined | Self::AlreadyIssued { .. } | Self::Overlapping { .. })
+    }
+}

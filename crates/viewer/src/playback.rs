@@ -1,0 +1,438 @@
+//! One cell on its way from providers to the screen.
+
+use crate::Viewer;
+use chainflix_cell::{Delivery, DeliveryError, Keystream, Piece};
+use chainflix_primitives::{
+    BlockHash, CHUNK_BYTES, CellEntry, CellKey, DownloadKey, Grant, GrantId, GrantRequest, Magnet, NodeId, PlayAnswer,
+    PlayCode, PlayData, PlayId, PlayOutcome, PlayRequest, Receipt, Signed, UnsealError,
+};
+use chainflix_proof_of_view::{Advice, Watch, WatchError};
+use std::sync::Arc;
+
+/// What can go wrong between a grant and a proof.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ViewError {
+    /// The grant or PlayCode is not signed by a validator of this network.
+    #[error("the {what} is not signed by a validator of this network")]
+    NotAValidator { what: &'static str },
+    /// The grant or PlayCode is for another account, cell or place.
+    #[error("the {what} is for another account or cell")]
+    NotForUs { what: &'static str },
+    /// A key was sealed to somebody else.
+    #[error("the {what} does not open")]
+    Unseal { what: &'static str, #[source] source: UnsealError },
+    /// The provider lied.
+    #[error("the provider sent something else than the cell")]
+    Delivery(#[from] DeliveryError),
+    /// There is no delivery under way.
+    #[error("no delivery is under way")]
+    NoDelivery,
+    /// These bytes have not arrived.
+    #[error("bytes {start} to {end} have not arrived; {verified_end} bytes have")]
+    NotArrived { start: u64, end: u64, verified_end: u64 },
+    /// The CellKey has not been released.
+    #[error("the cell cannot be opened before its play has begun")]
+    NoCellKey,
+    /// The play is not a paid one.
+    #[error("this play is not mined")]
+    NotMining,
+    /// The play is not where a proof needs it to be.
+    #[error(transparent)]
+    Watch(#[from] WatchError),
+}
+
+impl ViewError {
+    /// A stable code, for programs.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::NotAValidator { .. } => "not-a-validator",
+            Self::NotForUs { .. } => "not-for-us",
+            Self::Unseal { .. } => "unseal",
+            Self::Delivery(_) => "corrupt",
+            Self::NoDelivery => "no-delivery",
+            Self::NotArrived { .. } => "not-arrived",
+            Self::NoCellKey => "no-cell-key",
+            Self::NotMining => "not-mining",
+            Self::Watch(_) => "watch",
+        }
+    }
+
+    /// What to do next: a provider that lied is never asked again, a validator's nonsense is asked elsewhere.
+    pub fn advice(&self) -> Advice {
+        match self {
+            Self::Delivery(_) | Self::NotAValidator { .. } | Self::NotForUs { .. } | Self::Unseal { .. } => Advice::TryAnother,
+            _ => Advice::GiveUp,
+        }
+    }
+}
+
+/// How far a play's points are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Progress {
+    /// Points folded.
+    pub folded: u8,
+    /// Points in all.
+    pub points: u8,
+}
+
+struct Underway {
+    grant: Grant,
+    delivery: Delivery,
+}
+
+/// One cell, from its first grant to its proof.
+pub struct Playback {
+    viewer: Arc<Viewer>,
+    magnet: Magnet,
+    index: u32,
+    entry: CellEntry,
+    /// Verified sealed bytes from the start of the cell.
+    sealed: Vec<u8>,
+    underway: Option<Underway>,
+    download_key: Option<DownloadKey>,
+    cell_key: Option<CellKey>,
+    watch: Option<Watch>,
+}
+
+impl Playback {
+    pub(crate) fn new(viewer: Arc<Viewer>, magnet: Magnet, index: u32, entry: CellEntry) -> Self {
+        let (underway, download_key, cell_key, watch) = (None, None, None, None);
+        Self { viewer, magnet, index, entry, sealed: Vec::new(), underway, download_key, cell_key, watch }
+    }
+
+    /// The cell as the manifest lists it.
+    pub fn entry(&self) -> &CellEntry {
+        &self.entry
+    }
+
+    /// How many bytes from the start have arrived and are verified.
+    pub fn verified_end(&self) -> u64 {
+        self.sealed.len() as u64
+    }
+
+    /// Whether the whole cell has arrived.
+    pub fn is_complete(&self) -> bool {
+        self.verified_end() == self.entry.size
+    }
+
+    /// Asks for (the rest of) the cell, from anybody but `excluded`.
+    pub fn grant_request(&self, excluded: Vec<NodeId>, now_ms: u64) -> Signed<GrantRequest> {
+        let request = GrantRequest {
+            account: self.viewer.account(),
+            magnet: self.magnet,
+            cell_index: self.index,
+            // Verified bytes come in whole chunks, except at the end of the cell.
+            from_byte: self.verified_end() / CHUNK_BYTES * CHUNK_BYTES,
+            viewer_box_key: self.viewer.box_key.public_key(),
+            excluded,
+            requested_ms: now_ms,
+        };
+        Signed::new(request, &self.viewer.key)
+    }
+
+    /// Begins to receive under a grant. A delivery that was under way is given up; see [`Self::end_delivery`].
+    pub fn begin_delivery(&mut self, grant: &Signed<Grant>) -> Result<(), ViewError> {
+        self.check_validator("grant", grant)?;
+        let body = &grant.body;
+        let here = (self.viewer.account(), self.entry.id, self.entry.size, self.verified_end());
+        if (body.viewer, body.cell, body.size, body.from_byte) != here {
+            return Err(ViewError::NotForUs { what: "grant" });
+        }
+        let key = self.unseal("download key", &body.viewer_key)?;
+        let key = DownloadKey::from_bytes(key);
+        let delivery = Delivery::new(body.cell, body.size, body.from_byte, &key)?;
+        self.download_key = Some(key);
+        self.underway = Some(Underway { grant: body.clone(), delivery });
+        Ok(())
+    }
+
+    /// Takes bytes of the delivery. What was verified before a lie stays.
+    pub fn push(&mut self, bytes: &[u8]) -> Result<(), ViewError> {
+        let underway = self.underway.as_mut().ok_or(ViewError::NoDelivery)?;
+        let mut pieces = Vec::new();
+        let outcome = underway.delivery.push(bytes, &mut pieces);
+        for Piece { sealed, .. } in pieces {
+            self.sealed.extend_from_slice(&sealed);
+        }
+        Ok(outcome?)
+    }
+
+    /// Ends the delivery under way and signs for what it verified; `None` when that is nothing.
+    pub fn end_delivery(&mut self) -> Option<Signed<Receipt>> {
+        let Underway { grant, delivery } = self.underway.take()?;
+        let (start, end) = (delivery.start(), delivery.verified_end());
+        let receipt = Receipt {
+            grant: grant.id,
+            viewer: grant.viewer,
+            provider: grant.provider,
+            cell: grant.cell,
+            start,
+            end,
+            delivered_hash: delivery.delivered_hash(),
+        };
+        (end > start).then(|| Signed::new(receipt, &self.viewer.key))
+    }
+
+    /// Asks to play the cell that is fetched under `grant`.
+    pub fn play_request(&self, grant: GrantId, supersedes: Option<PlayId>, now_ms: u64) -> Signed<PlayRequest> {
+        let request = PlayRequest {
+            account: self.viewer.account(),
+            magnet: self.magnet,
+            cell_index: self.index,
+            grant,
+            viewer_box_key: self.viewer.box_key.public_key(),
+            supersedes,
+            requested_ms: now_ms,
+        };
+        Signed::new(request, &self.viewer.key)
+    }
+
+    /// Takes a validator's answer: the cell can be read from now on, and is mined if the answer has a PlayCode.
+    pub fn begin_play(&mut self, answer: &PlayAnswer) -> Result<Option<&PlayCode>, ViewError> {
+        self.cell_key = Some(CellKey::from_bytes(self.unseal("cell key", &answer.cell_key)?));
+        self.watch = match &answer.outcome {
+            PlayOutcome::Unpaid(_) => None,
+            PlayOutcome::Mining(code) => {
+                self.check_validator("PlayCode", code.as_ref())?;
+                let body = &code.body;
+                let ours = (self.viewer.account(), self.entry.id, self.entry.size, self.entry.duration_ms);
+                if (body.account, body.cell, body.size, body.play_ms) != ours {
+                    return Err(ViewError::NotForUs { what: "PlayCode" });
+                }
+                Some(Watch::new(body.clone(), &self.viewer.genesis.params))
+            }
+        };
+        Ok(self.watch.as_ref().map(Watch::code))
+    }
+
+    /// The opened bytes from `start` to `end`: whole fragments, for a decoder.
+    pub fn read(&self, start: u64, end: u64) -> Result<Vec<u8>, ViewError> {
+        let key = self.cell_key.as_ref().ok_or(ViewError::NoCellKey)?;
+        let mut bytes = self.arrived(start, end)?.to_vec();
+        Keystream::sealing(key).apply(start, &mut bytes);
+        Ok(bytes)
+    }
+
+    /// Tells how far the cell is played; folds the point that is due, if its chunk has arrived.
+    pub fn advance(&mut self, position_ms: u64, head: (u32, BlockHash)) -> Result<Progress, ViewError> {
+        let points = self.viewer.genesis.params.play_points;
+        let watch = self.watch.as_mut().ok_or(ViewError::NotMining)?;
+        let Some(due) = watch.advance(position_ms, head) else {
+            return Ok(Progress { folded: watch.folded(), points });
+        };
+        let end = (due.offset() + CHUNK_BYTES).min(self.entry.size);
+        if let (Ok(sealed), Some(key)) = (arrived(&self.sealed, due.offset(), end), &self.download_key) {
+            let mut delivered = sealed.to_vec();
+            Keystream::delivery(key).apply(due.offset(), &mut delivered);
+            watch.fold(due.index, &delivered)?;
+        }
+        Ok(Progress { folded: watch.folded(), points })
+    }
+
+    /// Tries `count` nonces from `from` on, once all points are folded.
+    pub fn search_nonce(&self, from: u64, count: u64) -> Result<Option<u64>, ViewError> {
+        Ok(self.watch.as_ref().ok_or(ViewError::NotMining)?.search_nonce(from, count)?)
+    }
+
+    /// The signed Play Data of the finished play, in `slot` by the viewer's clock.
+    pub fn prove(&self, slot: u64, nonce: u64) -> Result<Signed<PlayData>, ViewError> {
+        let watch = self.watch.as_ref().ok_or(ViewError::NotMining)?;
+        let key = self.download_key.as_ref().ok_or(ViewError::NoDelivery)?;
+        Ok(Signed::new(watch.play_data(slot, key, nonce)?, &self.viewer.key))
+    }
+
+    fn arrived(&self, start: u64, end: u64) -> Result<&[u8], ViewError> {
+        arrived(&self.sealed, start, end)
+    }
+
+    fn check_validator<T: chainflix_primitives::Signable>(&self, what: &'static str, said: &Signed<T>) -> Result<(), ViewError> {
+        let signer = said.signer().ok();
+        let known = signer.and_then(|signer| self.viewer.genesis.validator_index(&signer));
+        known.map(|_| ()).ok_or(ViewError::NotAValidator { what })
+    }
+
+    fn unseal(&self, what: &'static str, sealed: &chainflix_primitives::SealedKey) -> Result<[u8; 32], ViewError> {
+        self.viewer.box_key.unseal(sealed).map_err(|source| ViewError::Unseal { what, source })
+    }
+}
+
+fn arrived(sealed: &[u8], start: u64, end: u64) -> Result<&[u8], ViewError> {
+    let verified_end = sealed.len() as u64;
+    // Both fit when they are within what is held in memory.
+    let range = (start <= end && end <= verified_end).then_some(start as usize..end as usize);
+    range.map(|range| &sealed[range]).ok_or(ViewError::NotArrived { start, end, verified_end })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use chainflix_cell::ChunkHashes;
+    use chainflix_primitives::{
+        AccountAddress, AccountKey, BoxKey, Fragment, Manifest, NetworkGenesis, NetworkSecret, ProtocolParams, SealedKey,
+        Track, TrackKind, ValidatorIdentity, VideoSecret,
+    };
+
+    const PLAIN: usize = 100_000;
+
+    struct Stage {
+        secret: NetworkSecret,
+        video: VideoSecret,
+        validator: AccountKey,
+        sealed: Vec<u8>,
+        playback: Playback,
+    }
+
+    fn stage() -> Stage {
+        let secret = NetworkSecret::from_bytes([1; 32]);
+        let video = VideoSecret::from_bytes([2; 32]);
+        let validator = AccountKey::from_bytes(&[3; 32]).unwrap();
+        let mut sealed: Vec<u8> = (0..PLAIN).map(|i| i as u8).collect();
+        Keystream::sealing(&video.cell_key(0)).apply(0, &mut sealed);
+        let entry = CellEntry {
+            id: ChunkHashes::of(&sealed).root(),
+            size: PLAIN as u64,
+            start_ms: 0,
+            duration_ms: 60_000,
+            fragments: vec![Fragment { track: 0, size: PLAIN as u32, start_ms: 0 }],
+        };
+        let track = Track { kind: TrackKind::Video, media_type: "video/mp4".into(), width: 1, height: 1, init: vec![0] };
+        let manifest = Manifest {
+            title: "film".into(),
+            creator: AccountAddress([4; 20]),
+            play_time_ms: 60_000,
+            tracks: vec![track],
+            cells: vec![entry],
+        };
+        let genesis = NetworkGenesis {
+            chain_id: 1,
+            genesis_time_ms: 0,
+            params: ProtocolParams { difficulty_bits: 4, ..Default::default() },
+            validators: vec![ValidatorIdentity { account: validator.address(), consensus_key: NodeId([0; 32]) }],
+            network_box_key: secret.box_key().public_key(),
+            governor: AccountAddress([0; 20]),
+            supervisors: vec![],
+            allocations: vec![],
+        };
+        let viewer = Viewer::new(&[5; 32], genesis).unwrap();
+        let playback = viewer.film(manifest.magnet(), &manifest.encode()).unwrap().cell(0).unwrap();
+        Stage { secret, video, validator, sealed, playback }
+    }
+
+    impl Stage {
+        fn grant(&self) -> Signed<Grant> {
+            let request = self.playback.grant_request(vec![], 1);
+            let key = self.secret.download_key(&request.body.account, &self.playback.entry.id);
+            let grant = Grant {
+                id: GrantId([6; 16]),
+                viewer: request.body.account,
+                magnet: request.body.magnet,
+                cell_index: 0,
+                cell: self.playback.entry.id,
+                size: PLAIN as u64,
+                from_byte: request.body.from_byte,
+                provider: AccountAddress([7; 20]),
+                provider_node: NodeId([7; 32]),
+                expires_ms: 1_000,
+                viewer_key: request.body.viewer_box_key.seal(key.expose(), [8; 32]),
+                provider_key: BoxKey::from_bytes([9; 32]).public_key().seal(key.expose(), [10; 32]),
+            };
+            Signed::new(grant, &self.validator)
+        }
+
+        fn stream(&self, from: u64) -> Vec<u8> {
+            let key = self.secret.download_key(&self.playback.viewer.account(), &self.playback.entry.id);
+            let mut bytes = self.sealed[from as usize..].to_vec();
+            Keystream::delivery(&key).apply(from, &mut bytes);
+            [ChunkHashes::of(&self.sealed).encode(), bytes].concat()
+        }
+
+        fn cell_key(&self) -> SealedKey {
+            self.playback.viewer.box_key.public_key().seal(self.video.cell_key(0).expose(), [11; 32])
+        }
+
+        fn code(&self) -> PlayCode {
+            PlayCode {
+                id: PlayId([12; 16]),
+                account: self.playback.viewer.account(),
+                magnet: self.playback.magnet,
+                cell_index: 0,
+                cell: self.playback.entry.id,
+                size: PLAIN as u64,
+                grant: GrantId([6; 16]),
+                constant: [13; 16],
+                difficulty_bits: 4,
+                issued_ms: 0,
+                starts_ms: 0,
+                play_ms: 60_000,
+                creator: AccountAddress([4; 20]),
+                supervisor: AccountAddress([4; 20]),
+            }
+        }
+    }
+
+    #[test]
+    fn a_cell_is_read_while_it_arrives_and_proved_at_its_end() {
+        let mut stage = stage();
+        let answer = PlayAnswer {
+            cell_key: stage.cell_key(),
+            outcome: PlayOutcome::Mining(Box::new(Signed::new(stage.code(), &stage.validator))),
+        };
+        stage.playback.begin_delivery(&stage.grant()).unwrap();
+        stage.playback.begin_play(&answer).unwrap();
+        let stream = stage.stream(0);
+        stage.playback.push(&stream[..40_000]).unwrap();
+        assert_eq!(stage.playback.read(5, 10).unwrap(), [5, 6, 7, 8, 9]);
+        assert!(matches!(stage.playback.read(39_000, 50_000), Err(ViewError::NotArrived { .. })));
+
+        stage.playback.push(&stream[40_000..]).unwrap();
+        let receipt = stage.playback.end_delivery().unwrap();
+        assert_eq!((receipt.body.start, receipt.body.end), (0, PLAIN as u64));
+        assert_eq!(receipt.signer().unwrap(), stage.playback.viewer.account());
+
+        for second in 1..=60u32 {
+            let head = (second / 2, BlockHash([second as u8; 32]));
+            let progress = stage.playback.advance(u64::from(second) * 1_000, head).unwrap();
+            assert_eq!(progress.folded == progress.points, second >= 55);
+        }
+        let nonce = stage.playback.search_nonce(0, 10_000).unwrap().unwrap();
+        let proof = stage.playback.prove(4, nonce).unwrap();
+        assert_eq!(proof.body.point_blocks.len(), 6);
+        assert_eq!(proof.signer().unwrap(), stage.playback.viewer.account());
+    }
+
+    #[test]
+    fn another_provider_goes_on_where_a_liar_was_caught() {
+        let mut stage = stage();
+        stage.playback.begin_delivery(&stage.grant()).unwrap();
+        let mut lie = stage.stream(0);
+        let at = lie.len() - 20_000;
+        lie[at] ^= 1;
+        let error = stage.playback.push(&lie).unwrap_err();
+        assert_eq!((error.code(), error.advice()), ("corrupt", Advice::TryAnother));
+        let honest_part = stage.playback.verified_end();
+        assert_eq!(honest_part, 65_536);
+        assert_eq!(stage.playback.end_delivery().unwrap().body.end, honest_part);
+
+        stage.playback.begin_delivery(&stage.grant()).unwrap();
+        stage.playback.push(&stage.stream(honest_part)).unwrap();
+        assert!(stage.playback.is_complete());
+        assert_eq!(stage.playback.sealed, stage.sealed);
+    }
+
+    #[test]
+    fn grants_and_play_codes_of_strangers_are_refused() {
+        let mut stage = stage();
+        let stranger = AccountKey::from_bytes(&[99; 32]).unwrap();
+        let forged = Signed::new(stage.grant().body, &stranger);
+        assert!(matches!(stage.playback.begin_delivery(&forged), Err(ViewError::NotAValidator { .. })));
+        let mut other = stage.grant().body;
+        other.size += 1;
+        let other = Signed::new(other, &stage.validator);
+        assert!(matches!(stage.playback.begin_delivery(&other), Err(ViewError::NotForUs { .. })));
+        let forged = PlayOutcome::Mining(Box::new(Signed::new(stage.code(), &stranger)));
+        let answer = PlayAnswer { cell_key: stage.cell_key(), outcome: forged };
+        assert!(matches!(stage.playback.begin_play(&answer), Err(ViewError::NotAValidator { .. })));
+        assert!(matches!(stage.playback.push(&[0]), Err(ViewError::NoDelivery)));
+    }
+}
