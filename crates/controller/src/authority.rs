@@ -1,0 +1,54 @@
+//! What the chain has to say, as a controller needs it.
+
+use chainflix_overlay::control::{ControlRefusal, ProviderCard};
+use chainflix_primitives::{AccountAddress, CellId, Grant, GrantRequest, Magnet, Signed};
+use futures::future::BoxFuture;
+use std::error::Error;
+
+/// A cell as its film's manifest lists it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RegisteredCell {
+    /// Its name.
+    pub cell: CellId,
+    /// Its bytes.
+    pub size: u64,
+}
+
+/// Why the chain's answer is no answer.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum AuthorityError {
+    /// A validator said no, in words for the person who asked.
+    #[error("a validator refused ({code}): {message}")]
+    Refused { code: String, message: String },
+    /// No validator answered.
+    #[error("no validator answered")]
+    Silent(#[source] Box<dyn Error + Send + Sync>),
+}
+
+impl AuthorityError {
+    pub(crate) fn refusal(&self) -> ControlRefusal {
+        match self {
+            Self::Refused { code, message } => ControlRefusal::validator(code, message),
+            Self::Silent(_) => ControlRefusal::ValidatorSilent,
+        }
+    }
+}
+
+/// The chain, asked through a validator. Implemented by the node.
+pub trait Authority: Send + Sync + 'static {
+    /// Whether `account` is an admitted creator.
+    fn may_publish(&self, account: AccountAddress) -> BoxFuture<'_, Result<bool, AuthorityError>>;
+
+    /// Cell `index` of a registered film; `None` where there is no such film or cell.
+    fn cell(&self, magnet: Magnet, index: u32) -> BoxFuture<'_, Result<Option<RegisteredCell>, AuthorityError>>;
+
+    /// Lets a validator draw one of `candidates` and sign a grant for it.
+    ///
+    /// The cards are signed by the providers' accounts, so a validator need not believe the controller about keys.
+    fn issue_grant(
+        &self,
+        request: Signed<GrantRequest>,
+        candidates: Vec<Signed<ProviderCard>>,
+    ) -> BoxFuture<'_, Result<Signed<Grant>, AuthorityError>>;
+}

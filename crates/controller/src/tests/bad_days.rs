@@ -1,0 +1,111 @@
+use super::*;
+use chainflix_overlay::{
+    AddressRecord, Addresses, Alpn,
+    control::{
+        Announcement, CONTROL_FRAME_BYTES_MAX, ControlAnswer, ControlRefusal, Heartbeat, announce, heartbeat, put_address,
+    },
+};
+
+#[tokio::test]
+async fn a_lost_provider_is_replaced_and_the_copy_serves() {
+    let mut network = Network::start(3).await;
+    let (cell, bytes) = sealed(300_000);
+    network.publish(cell, &bytes).await.unwrap();
+    let lost = network.peers.remove(network.holders(&cell)[0]);
+    let gone = lost.overlay.node_id();
+    lost.stop().await;
+    network.head.until(|status| status.census.providers_alive == 2 && status.census.cells_short == 0).await;
+    assert_eq!(network.holders(&cell).len(), 2);
+    for excluded in network.peers.iter().map(|peer| peer.overlay.node_id()).collect::<Vec<_>>() {
+        let source = network.source(0, vec![excluded]).await.unwrap();
+        assert!(source.grant.body.provider_node != gone);
+        let mut delivery = network.fetch(&source).await;
+        while delivery.next(&mut Vec::new()).await.unwrap() {}
+        assert_eq!(delivery.verified_end(), 300_000);
+    }
+    network.stop().await;
+}
+
+#[tokio::test]
+async fn a_cell_that_rots_on_one_disk_comes_back_from_the_other() {
+    let network = Network::start(2).await;
+    let (cell, bytes) = sealed(100_000);
+    network.publish(cell, &bytes).await.unwrap();
+    network.peers[0].store.delete(&cell).unwrap();
+    network.head.until(|status| status.census.cells_short == 1 || network.holders(&cell).len() == 2).await;
+    network.head.until(|status| status.census.cells_short == 0 && network.holders(&cell).len() == 2).await;
+    network.stop().await;
+}
+
+#[tokio::test]
+async fn a_restarted_controller_learns_everything_again() {
+    let network = Network::start(2).await;
+    let (cell, bytes) = sealed(100_000);
+    network.publish(cell, &bytes).await.unwrap();
+    let bind = network.head.overlay.info().direct[0];
+    let Network { chain, head, peers, guest } = network;
+    head.stop().await;
+    let head = Head::start(chain.clone(), bind).await;
+    let network = Network { chain, head, peers, guest };
+    network.head.until(|status| status.census.providers_alive == 2 && status.census.cells == 1).await;
+    network.head.until(|status| status.addresses >= 2).await;
+    let source = network.source(0, Vec::new()).await.unwrap();
+    let mut delivery = network.fetch(&source).await;
+    while delivery.next(&mut Vec::new()).await.unwrap() {}
+    network.stop().await;
+}
+
+#[tokio::test]
+async fn nobody_speaks_for_others_and_garbage_is_refused() {
+    let network = Network::start(1).await;
+    let (dialer, controller) = (network.dialer(), network.controller());
+    let refused = |result: Result<(), ControlError>| match result.unwrap_err() {
+        ControlError::Refused { refusal, .. } => refusal,
+        other => panic!("{other:?}"),
+    };
+    let victim = NodeKey::from_bytes(&[1; 32]);
+    let body = Addresses { node: victim.node_id(), sequence: u64::MAX, relay: None, direct: Vec::new() };
+    let stolen = AddressRecord::new(body, &victim);
+    assert_eq!(refused(put_address(&dialer, controller, stolen).await), ControlRefusal::Forged);
+    let card = ProviderCard {
+        account: account(1).address(),
+        node: network.guest.node_id(),
+        box_key: BoxKey::from_bytes([1; 32]).public_key(),
+        region: String::new(),
+    };
+    let card = Signed::new(card, &account(VIEWER));
+    let words = Announcement { card, sequence: u64::MAX, quota_bytes: u64::MAX, used_bytes: 0 };
+    assert_eq!(refused(announce(&dialer, controller, words).await), ControlRefusal::Forged);
+    let unknown = heartbeat(&dialer, controller, Heartbeat { sequence: 1, quota_bytes: 1, used_bytes: 0 }).await;
+    assert!(matches!(unknown, Err(ControlError::Unknown { .. })));
+
+    for garbage in [&[0xff; 100][..], &[4, 0, 0, 0, 99, 99, 99, 99]] {
+        let mut stream = dialer.open(controller, Alpn::Control).await.unwrap();
+        stream.write(garbage).await.unwrap();
+        let answer: ControlAnswer = stream.read_frame(CONTROL_FRAME_BYTES_MAX).await.unwrap();
+        assert_eq!(answer, ControlAnswer::Refused(ControlRefusal::Malformed));
+    }
+    assert_eq!(network.head.controller.status().await.census.providers, 1);
+    network.stop().await;
+}
+
+#[tokio::test]
+async fn an_upload_survives_a_provider_that_dies_meanwhile() {
+    let mut network = Network::start(3).await;
+    let (cell, bytes) = sealed(4 << 20);
+    let Upload::Wanted(mut stream) = network.upload_as(CREATOR, cell, bytes.len() as u64).await.unwrap() else {
+        unreachable!()
+    };
+    let (first, rest) = bytes.split_at(1 << 20);
+    stream.write(first.to_vec().into()).await.unwrap();
+    // Room is promised where the cell is going; that is how the test finds out.
+    let busy = |peer: &Peer| peer.store.usage().used_bytes > 0;
+    let victim = network.peers.iter().position(busy).unwrap();
+    network.peers.remove(victim).stop().await;
+    for part in rest.chunks(100_000) {
+        stream.write(part.to_vec().into()).await.unwrap();
+    }
+    assert_eq!(stream.finish().await.unwrap(), 2);
+    assert_eq!(network.holders(&cell), [0, 1]);
+    network.stop().await;
+}

@@ -1,0 +1,34 @@
+//! What is said to a controller: `chainflix/control/1`.
+//!
+//! | who | says | answered with |
+//! |---|---|---|
+//! | anybody | [`PutAddress`](ControlRequest::PutAddress), [`GetAddress`](ControlRequest::GetAddress) | `Done`, `Address` |
+//! | provider | [`Announce`](ControlRequest::Announce), then [`Inventory`](ControlRequest::Inventory) pages | `Done` |
+//! | provider | [`Heartbeat`](ControlRequest::Heartbeat), [`Changes`](ControlRequest::Changes) | `Done`, or `Unknown`: announce again |
+//! | publisher | [`Upload`](ControlRequest::Upload), then the sealed bytes | `SendBytes`, then `Stored` |
+//! | viewer | [`FindSource`](ControlRequest::FindSource) | `Source` |
+//!
+//! Every request can be answered with `Refused`. Who speaks for a node is proved by the connection; who speaks for an
+//! account is proved by its signature. A provider's words carry the sequence number of its announcement, so that an old
+//! connection that speaks late changes nothing.
+
+mod client;
+mod words;
+
+pub use client::{
+    ControlError, Upload, UploadStream, announce, changes, find_source, get_address, heartbeat, inventory, put_address,
+    upload_cell,
+};
+pub use words::{
+    Announcement, CardError, CellUpload, Changes, ControlAnswer, ControlRefusal, ControlRequest, Heartbeat, HeldCell,
+    InventoryPage, ProviderCard, Source,
+};
+
+/// Longest frame of this protocol; bounds an inventory page.
+pub const CONTROL_FRAME_BYTES_MAX: usize = 64 << 10;
+/// Most cells of one inventory page or one set of changes.
+pub const PAGE_CELLS_MAX: usize = 1024;
+/// Longest region name, in bytes.
+pub const REGION_BYTES_MAX: usize = 32;
+/// Longest code or message of a refusal that comes from a validator, in bytes.
+pub const REASON_BYTES_MAX: usize = 1024;

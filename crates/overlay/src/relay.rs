@@ -1,0 +1,160 @@
+//! Our own relay: carries sealed packets between peers that find no direct way, and counts every byte.
+//!
+//! A relay sees ciphertext and node names, never content. Its certificate is made once and kept in its folder; clients
+//! are configured with it, so no certificate authority is needed. Left out: limiting access to registered nodes.
+
+use iroh_relay::server::{CertConfig, RelayConfig, Server, ServerConfig, TlsConfig};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
+use std::{
+    error::Error,
+    fs,
+    io::{self, Write},
+    net::{IpAddr, SocketAddr},
+    os::unix::fs::OpenOptionsExt,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+use zeroize::Zeroizing;
+
+/// How to find and believe a relay.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RelayInfo {
+    /// `https://host:port`.
+    pub url: String,
+    /// The certificate that counts as proof for it (X.509, DER).
+    pub certificate_der: Vec<u8>,
+}
+
+/// How to run a relay.
+#[derive(Clone, Debug)]
+pub struct RelayServerConfig {
+    /// Where certificate and key are kept.
+    pub folder: PathBuf,
+    /// Where clients connect (TLS over TCP); port 0 for any free one.
+    pub bind: SocketAddr,
+    /// The host name or address clients know it by.
+    pub host: String,
+}
+
+/// Why a relay does not start.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum RelayError {
+    /// Certificate or key cannot be read or kept.
+    #[error("cannot use {path}")]
+    Folder { path: PathBuf, #[source] source: io::Error },
+    /// No certificate can be made for this host.
+    #[error("cannot make a certificate for {host:?}")]
+    Certificate { host: String, #[source] source: rcgen::Error },
+    /// Certificate and key do not fit together.
+    #[error("certificate and key in {folder} cannot be used")]
+    Tls { folder: PathBuf, #[source] source: rustls::Error },
+    /// The sockets are taken or not ours to take.
+    #[error("cannot serve at {bind}")]
+    Serve { bind: SocketAddr, #[source] source: Box<dyn Error + Send + Sync> },
+}
+
+/// The relay's certificate (DER) in its folder: what clients are given to believe it.
+pub const CERTIFICATE_FILE: &str = "relay-certificate.der";
+
+/// Makes certificate and key for `host` in `folder` where there are none, so that clients can be configured before the
+/// relay ever ran.
+pub fn make_certificate(folder: &Path, host: &str) -> Result<(), RelayError> {
+    Identity::load_or_make(folder, host).map(drop)
+}
+
+/// A running relay. Dropping it stops it.
+pub struct RelayServer {
+    server: Server,
+    info: RelayInfo,
+}
+
+impl RelayServer {
+    /// Starts to serve; makes the certificate where the folder has none.
+    pub async fn start(config: RelayServerConfig) -> Result<Self, RelayError> {
+        let identity = Identity::load_or_make(&config.folder, &config.host)?;
+        let bind = config.bind;
+        let tls = identity.tls().map_err(|source| RelayError::Tls { folder: config.folder.clone(), source })?;
+        // Beside TLS the relay insists on a plain listener for captive portal checks; any free port will do.
+        let mut relay = RelayConfig::new(SocketAddr::new(bind.ip(), 0));
+        relay.tls = Some(TlsConfig::new(bind, CertConfig::Manual { server_config: tls }));
+        let mut server = ServerConfig::default();
+        server.relay = Some(relay);
+        let server =
+            Server::spawn(server).await.map_err(|error| RelayError::Serve { bind, source: error.into() })?;
+        let port = server.https_addr().unwrap_or(bind).port();
+        let host = match config.host.parse::<IpAddr>() {
+            Ok(IpAddr::V6(address)) => format!("[{address}]"),
+            _ => config.host,
+        };
+        let info = RelayInfo { url: format!("https://{host}:{port}"), certificate_der: identity.certificate };
+        Ok(Self { server, info })
+    }
+
+    /// What clients need to know.
+    pub fn info(&self) -> &RelayInfo {
+        &self.info
+    }
+
+    /// Bytes passed on since the start.
+    pub fn relayed_bytes(&self) -> u64 {
+        self.server.metrics().server.bytes_sent.get()
+    }
+
+    /// Ends all connections and stops.
+    pub async fn stop(self) {
+        if let Err(error) = self.server.shutdown().await {
+            tracing::warn!(%error, "the relay did not stop in order");
+        }
+    }
+}
+
+struct Identity {
+    certificate: Vec<u8>,
+    key: Zeroizing<Vec<u8>>,
+}
+
+impl Identity {
+    fn load_or_make(folder: &Path, host: &str) -> Result<Self, RelayError> {
+        let certificate_path = folder.join(CERTIFICATE_FILE);
+        let key_path = folder.join("relay-key.der");
+        match fs::read(&certificate_path) {
+            Ok(certificate) => {
+                let key = Zeroizing::new(fs::read(&key_path).map_err(folder_error(&key_path))?);
+                return Ok(Self { certificate, key });
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(folder_error(&certificate_path)(error)),
+        }
+        let made = rcgen::generate_simple_self_signed([host.to_owned()])
+            .map_err(|source| RelayError::Certificate { host: host.to_owned(), source })?;
+        let key = Zeroizing::new(made.signing_key.serialize_der());
+        let identity = Self { certificate: made.cert.der().to_vec(), key };
+        fs::create_dir_all(folder).map_err(folder_error(folder))?;
+        // The key first: a certificate in the folder says that its key is there too.
+        write_secret(&key_path, &identity.key).map_err(folder_error(&key_path))?;
+        fs::write(&certificate_path, &identity.certificate).map_err(folder_error(&certificate_path))?;
+        Ok(identity)
+    }
+
+    fn tls(&self) -> Result<rustls::ServerConfig, rustls::Error> {
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let certificate = CertificateDer::from(self.certificate.clone());
+        let key = PrivateKeyDer::from(PrivatePkcs8KeyDer::from(self.key.to_vec()));
+        rustls::ServerConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()?
+            .with_no_client_auth()
+            .with_single_cert(vec![certificate], key)
+    }
+}
+
+fn write_secret(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let mut file = fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)?;
+    file.write_all(bytes)?;
+    file.sync_all()
+}
+
+fn folder_error(path: &Path) -> impl Fn(io::Error) -> RelayError {
+    let path = path.to_path_buf();
+    move |source| RelayError::Folder { path: path.clone(), source }
+}

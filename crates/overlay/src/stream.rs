@@ -1,0 +1,170 @@
+//! One stream to one peer: frames and bytes, with a limit on size and on silence.
+//!
+//! A frame is a length (4 bytes, little endian) and that many bytes of Borsh. Its limit is the reader's and is checked
+//! before anything is allocated. No read or write waits longer than the stall time, so a silent peer costs a task for
+//! that long and no longer.
+
+use crate::dial::PathKind;
+use borsh::{BorshDeserialize, BorshSerialize};
+use bytes::Bytes;
+use chainflix_primitives::NodeId;
+use iroh::endpoint::{Connection, ReadError, ReadExactError, RecvStream, SendStream, VarInt, WriteError};
+use std::{io, time::Duration};
+use tokio::time::timeout;
+
+/// Why a stream gave up.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StreamError {
+    /// A frame announced more bytes than its reader takes.
+    #[error("a frame of {bytes} bytes was announced; the most here is {most}")]
+    TooLarge { bytes: u64, most: usize },
+    /// A frame's bytes are not what they should be.
+    #[error("a frame cannot be read")]
+    Encoding(#[source] io::Error),
+    /// The peer finished before it had said everything.
+    #[error("the peer ended the stream too early")]
+    Ended,
+    /// Nothing moved for too long.
+    #[error("the peer was silent for {after_ms} ms")]
+    Stalled { after_ms: u64 },
+    /// The peer gave up this stream.
+    #[error("the peer abandoned the stream with code {code}")]
+    Abandoned { code: u64 },
+    /// The connection broke.
+    #[error("the connection was lost")]
+    Lost(#[source] io::Error),
+}
+
+/// A stream in both directions. Dropping it finishes our side.
+#[derive(Debug)]
+pub struct PeerStream {
+    peer: NodeId,
+    connection: Connection,
+    send: SendStream,
+    recv: RecvStream,
+    stall: Duration,
+}
+
+impl PeerStream {
+    pub(crate) fn new(
+        peer: NodeId,
+        connection: Connection,
+        (send, recv): (SendStream, RecvStream),
+        stall: Duration,
+    ) -> Self {
+        Self { peer, connection, send, recv, stall }
+    }
+
+    /// Who is on the other side; proved by the connection's handshake.
+    pub fn peer(&self) -> NodeId {
+        self.peer
+    }
+
+    /// Which way the bytes go right now.
+    pub fn path(&self) -> PathKind {
+        PathKind::of(&self.connection)
+    }
+
+    /// Waits for one frame, for at most `patience` until it begins.
+    ///
+    /// For the moments where the peer's silence is legitimate, such as a viewer that watches before it reports.
+    pub async fn read_frame_within<T: BorshDeserialize>(
+        &mut self,
+        bytes_max: usize,
+        patience: Duration,
+    ) -> Result<T, StreamError> {
+        let mut length = [0; 4];
+        self.read_exact_within(&mut length, patience).await?;
+        let length = u32::from_le_bytes(length) as usize;
+        if length > bytes_max {
+            return Err(StreamError::TooLarge { bytes: length as u64, most: bytes_max });
+        }
+        let mut frame = vec![0; length];
+        self.read_exact(&mut frame).await?;
+        borsh::from_slice(&frame).map_err(StreamError::Encoding)
+    }
+
+    /// Reads one frame of at most `bytes_max` bytes.
+    pub async fn read_frame<T: BorshDeserialize>(&mut self, bytes_max: usize) -> Result<T, StreamError> {
+        self.read_frame_within(bytes_max, self.stall).await
+    }
+
+    /// Writes one frame.
+    pub async fn write_frame<T: BorshSerialize>(&mut self, body: &T) -> Result<(), StreamError> {
+        let mut frame = vec![0; 4];
+        borsh::to_writer(&mut frame, body).map_err(StreamError::Encoding)?;
+        let length = u32::try_from(frame.len() - 4)
+            .map_err(|_| StreamError::TooLarge { bytes: frame.len() as u64, most: u32::MAX as usize })?;
+        frame[..4].copy_from_slice(&length.to_le_bytes());
+        self.write(&frame).await
+    }
+
+    /// Fills `bytes`.
+    pub async fn read_exact(&mut self, bytes: &mut [u8]) -> Result<(), StreamError> {
+        self.read_exact_within(bytes, self.stall).await
+    }
+
+    async fn read_exact_within(&mut self, bytes: &mut [u8], patience: Duration) -> Result<(), StreamError> {
+        match timeout(patience, self.recv.read_exact(bytes)).await {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(ReadExactError::FinishedEarly(_))) => Err(StreamError::Ended),
+            Ok(Err(ReadExactError::ReadError(error))) => Err(read_error(error)),
+            Err(_) => Err(stalled(patience)),
+        }
+    }
+
+    /// The next bytes, at most `bytes_max` of them; `None` when the peer has finished.
+    pub async fn read_chunk(&mut self, bytes_max: usize) -> Result<Option<Bytes>, StreamError> {
+        match timeout(self.stall, self.recv.read_chunk(bytes_max)).await {
+            Ok(read) => read.map_err(read_error),
+            Err(_) => Err(stalled(self.stall)),
+        }
+    }
+
+    /// Writes all of `bytes`.
+    pub async fn write(&mut self, bytes: &[u8]) -> Result<(), StreamError> {
+        match timeout(self.stall, self.send.write_all(bytes)).await {
+            Ok(written) => written.map_err(write_error),
+            Err(_) => Err(stalled(self.stall)),
+        }
+    }
+
+    /// Writes all of `bytes` without copying them.
+    pub async fn write_bytes(&mut self, bytes: Bytes) -> Result<(), StreamError> {
+        match timeout(self.stall, self.send.write_chunk(bytes)).await {
+            Ok(written) => written.map_err(write_error),
+            Err(_) => Err(stalled(self.stall)),
+        }
+    }
+
+    /// Says that nothing more comes from our side.
+    pub fn finish(&mut self) {
+        // Fails only where the stream is finished or given up already, which is what is wanted.
+        let _ = self.send.finish();
+    }
+
+    /// Gives the stream up in both directions: unlike a finish, the peer sees that something is missing.
+    pub fn abandon(&mut self, code: u32) {
+        let _ = self.send.reset(VarInt::from_u32(code));
+        let _ = self.recv.stop(VarInt::from_u32(code));
+    }
+}
+
+fn stalled(after: Duration) -> StreamError {
+    StreamError::Stalled { after_ms: u64::try_from(after.as_millis()).unwrap_or(u64::MAX) }
+}
+
+fn read_error(error: ReadError) -> StreamError {
+    match error {
+        ReadError::Reset(code) => StreamError::Abandoned { code: code.into_inner() },
+        other => StreamError::Lost(other.into()),
+    }
+}
+
+fn write_error(error: WriteError) -> StreamError {
+    match error {
+        WriteError::Stopped(code) => StreamError::Abandoned { code: code.into_inner() },
+        other => StreamError::Lost(other.into()),
+    }
+}

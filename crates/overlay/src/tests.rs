@@ -1,0 +1,191 @@
+//! The overlay over loopback: frames, limits, silence, lookup, relay.
+
+use crate::{
+    AddressRecord, Alpn, ControllerInfo, DialError, Dialer, NodeKey, Overlay, OverlayConfig, PathKind, PeerStream,
+    Protocol, RelayServer, RelayServerConfig, ServeLimits, Serving, StreamError,
+    control::{CONTROL_FRAME_BYTES_MAX, ControlAnswer, ControlRequest},
+};
+use chainflix_primitives::NodeId;
+use futures::future::BoxFuture;
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+use tokio::sync::mpsc;
+
+const LOOPBACK: ([u8; 4], u16) = ([127, 0, 0, 1], 0);
+
+fn config(seed: u8) -> OverlayConfig {
+    OverlayConfig::new(NodeKey::from_bytes(&[seed; 32]), LOOPBACK.into())
+}
+
+fn limits() -> ServeLimits {
+    ServeLimits { stall: Duration::from_millis(200), ..ServeLimits::default() }
+}
+
+/// Answers each frame of at most 1,000 bytes with itself, and reports how requests ended.
+struct Echo(mpsc::UnboundedSender<Result<(), StreamError>>);
+
+impl Protocol for Echo {
+    fn alpn(&self) -> Alpn {
+        Alpn::Store
+    }
+
+    fn serve(self: Arc<Self>, mut stream: PeerStream) -> BoxFuture<'static, ()> {
+        Box::pin(async move {
+            let ended = match stream.read_frame::<Vec<u8>>(1_000).await {
+                Ok(frame) => stream.write_frame(&frame).await,
+                Err(error) => Err(error),
+            };
+            self.0.send(ended).unwrap();
+        })
+    }
+}
+
+struct Server {
+    overlay: Overlay,
+    _serving: Serving,
+    ended: mpsc::UnboundedReceiver<Result<(), StreamError>>,
+}
+
+async fn echo(config: OverlayConfig) -> Server {
+    let overlay = Overlay::bind(config).await.unwrap();
+    let (sender, ended) = mpsc::unbounded_channel();
+    let serving = overlay.serve(vec![Arc::new(Echo(sender))], limits());
+    Server { overlay, _serving: serving, ended }
+}
+
+/// What a configuration file would say.
+fn introduce(overlay: &Overlay, to: &Dialer, seed: u8) {
+    let info = overlay.info();
+    let body = crate::Addresses { node: info.node, sequence: 1, relay: info.relay, direct: info.direct };
+    to.learn(&AddressRecord::new(body, &NodeKey::from_bytes(&[seed; 32]))).unwrap();
+}
+
+async fn round_trip(dialer: &Dialer, node: NodeId) -> PathKind {
+    let mut stream = dialer.open(node, Alpn::Store).await.unwrap();
+    stream.write_frame(&vec![7u8; 900]).await.unwrap();
+    assert_eq!(stream.read_frame::<Vec<u8>>(1_000).await.unwrap(), vec![7; 900]);
+    stream.path()
+}
+
+#[tokio::test]
+async fn frames_come_back_over_one_kept_connection() {
+    let mut server = echo(config(1)).await;
+    let client = Overlay::bind(config(2)).await.unwrap();
+    introduce(&server.overlay, &client.dialer(), 1);
+    for _ in 0..3 {
+        assert_eq!(round_trip(&client.dialer(), server.overlay.node_id()).await, PathKind::Direct);
+        server.ended.recv().await.unwrap().unwrap();
+    }
+    assert_eq!(client.dialer().paths(), [(server.overlay.node_id(), Alpn::Store, PathKind::Direct)]);
+    client.close().await;
+}
+
+#[tokio::test]
+async fn garbage_length_lies_and_silence_end_one_request_and_nothing_else() {
+    let mut server = echo(config(1)).await;
+    let client = Overlay::bind(config(2)).await.unwrap();
+    let (dialer, node) = (client.dialer(), server.overlay.node_id());
+    introduce(&server.overlay, &dialer, 1);
+    let open = || async { dialer.open(node, Alpn::Store).await.unwrap() };
+
+    let mut liar = open().await;
+    liar.write(&u32::MAX.to_le_bytes()).await.unwrap();
+    assert!(matches!(server.ended.recv().await.unwrap(), Err(StreamError::TooLarge { bytes: 0xffff_ffff, most: 1_000 })));
+    let mut garbage = open().await;
+    garbage.write(&[5, 0, 0, 0, 0xff, 0xff, 0xff, 0xff, 1]).await.unwrap();
+    assert!(matches!(server.ended.recv().await.unwrap(), Err(StreamError::Encoding(_))));
+    let mut short = open().await;
+    short.write(&[200, 0, 0, 0, 1]).await.unwrap();
+    short.finish();
+    assert!(matches!(server.ended.recv().await.unwrap(), Err(StreamError::Ended)));
+    let mut silent = open().await;
+    silent.write(&[200, 0]).await.unwrap();
+    assert!(matches!(server.ended.recv().await.unwrap(), Err(StreamError::Stalled { after_ms: 200 })));
+
+    round_trip(&dialer, node).await;
+    client.close().await;
+}
+
+#[tokio::test]
+async fn nobody_and_nothing_cannot_be_dialled() {
+    let client = Overlay::bind(config(2)).await.unwrap();
+    let mut bytes = [0; 32];
+    bytes[0] = 2;
+    let nothing = client.dialer().open(NodeId(bytes), Alpn::Cell).await.unwrap_err();
+    assert!(matches!(nothing, DialError::NotANode(_)));
+    let nobody = NodeKey::from_bytes(&[9; 32]).node_id();
+    let error = client.dialer().open(nobody, Alpn::Cell).await.unwrap_err();
+    assert!(matches!(error, DialError::Unreachable { .. }), "{error:?}");
+    client.close().await;
+}
+
+/// The address half of a controller.
+#[derive(Default)]
+struct Book(Mutex<HashMap<NodeId, AddressRecord>>);
+
+impl Protocol for Book {
+    fn alpn(&self) -> Alpn {
+        Alpn::Control
+    }
+
+    fn serve(self: Arc<Self>, mut stream: PeerStream) -> BoxFuture<'static, ()> {
+        Box::pin(async move {
+            let answer = match stream.read_frame(CONTROL_FRAME_BYTES_MAX).await.unwrap() {
+                ControlRequest::PutAddress(record) => {
+                    record.verify().unwrap();
+                    self.0.lock().unwrap().insert(record.body.node, record);
+                    ControlAnswer::Done
+                }
+                ControlRequest::GetAddress(node) => ControlAnswer::Address(self.0.lock().unwrap().get(&node).cloned()),
+                _ => unreachable!(),
+            };
+            stream.write_frame(&answer).await.unwrap();
+        })
+    }
+}
+
+#[tokio::test]
+async fn nodes_find_each_other_through_the_controller_alone() {
+    let controller = Overlay::bind(config(3)).await.unwrap();
+    let book = Arc::new(Book::default());
+    let _serving = controller.serve(vec![book.clone()], limits());
+    let controllers: Vec<ControllerInfo> = vec![controller.info()];
+    let server = echo(OverlayConfig { controllers: controllers.clone(), ..config(1) }).await;
+    let client = Overlay::bind(OverlayConfig { controllers, ..config(2) }).await.unwrap();
+    // Publication is not awaited by anybody; the first dials may come too early.
+    let mut published = false;
+    for _ in 0..100 {
+        published = book.0.lock().unwrap().contains_key(&server.overlay.node_id());
+        if published {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    assert!(published);
+    round_trip(&client.dialer(), server.overlay.node_id()).await;
+    client.close().await;
+}
+
+#[tokio::test]
+async fn two_nodes_without_addresses_meet_at_the_relay() {
+    let folder = tempfile::tempdir().unwrap();
+    let relay_config =
+        RelayServerConfig { folder: folder.path().into(), bind: LOOPBACK.into(), host: "127.0.0.1".into() };
+    let relay = RelayServer::start(relay_config.clone()).await.unwrap();
+    let hidden = |seed| OverlayConfig { relay: Some(relay.info().clone()), relay_only: true, ..config(seed) };
+    let server = echo(hidden(1)).await;
+    let client = Overlay::bind(hidden(2)).await.unwrap();
+    tokio::join!(server.overlay.online(), client.online());
+    introduce(&server.overlay, &client.dialer(), 1);
+    assert_eq!(round_trip(&client.dialer(), server.overlay.node_id()).await, PathKind::Relayed);
+    assert!(relay.relayed_bytes() > 1_800, "both directions were counted");
+    client.close().await;
+    let certificate = relay.info().certificate_der.clone();
+    relay.stop().await;
+    let again = RelayServer::start(relay_config).await.unwrap();
+    assert_eq!(again.info().certificate_der, certificate, "a restart is the same relay");
+    again.stop().await;
+}

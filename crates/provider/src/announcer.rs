@@ -1,0 +1,140 @@
+//! Keeps one controller informed: announce, inventory, then heartbeats and changes, until it forgets us.
+//!
+//! ```text
+//!          ┌────────────────────────────── error, or "unknown" ──────────────┐
+//!          ▼                                                                 │
+//! pause (grows) ─▶ announce ─▶ inventory pages ─▶ heartbeat every … ─────────┤
+//!                                                 changes as they come ──────┘
+//! ```
+//!
+//! The listener for changes starts before the inventory is read, so nothing falls between. Falling behind by more
+//! changes than the store keeps means a new announcement.
+
+use crate::store::{Store, StoreChange};
+use chainflix_overlay::{
+    Clock, Dialer,
+    control::{self, Announcement, Changes, ControlError, Heartbeat, InventoryPage, PAGE_CELLS_MAX, ProviderCard},
+};
+use chainflix_primitives::{NodeId, Signed};
+use std::{sync::Arc, time::Duration};
+use tokio::{
+    sync::broadcast::{Receiver, error::RecvError},
+    time::{MissedTickBehavior, interval, sleep},
+};
+use tracing::{debug, info};
+
+/// First pause after a failure; doubled each time.
+const PAUSE: Duration = Duration::from_millis(250);
+/// Longest pause.
+const PAUSE_MAX: Duration = Duration::from_secs(30);
+
+pub(crate) struct Announcer {
+    pub controller: NodeId,
+    pub card: Signed<ProviderCard>,
+    pub store: Arc<Store>,
+    pub dialer: Dialer,
+    pub heartbeat: Duration,
+    pub clock: Clock,
+}
+
+impl Announcer {
+    /// Runs until it is aborted.
+    pub(crate) async fn run(self) {
+        let mut sequence = 0;
+        let mut pause = PAUSE;
+        loop {
+            sequence = self.clock.now_ms().max(sequence + 1);
+            let mut changes = self.store.changes();
+            match self.enter(sequence).await {
+                Ok(()) => {
+                    info!(controller = %self.controller, "announced");
+                    // Who did not know us does not know where we are either.
+                    self.dialer.publish_again();
+                    pause = PAUSE;
+                    let error = self.stay(sequence, &mut changes).await;
+                    debug!(controller = %self.controller, ?error, "announcing again");
+                }
+                Err(error) => debug!(controller = %self.controller, %error, "not announced yet"),
+            }
+            sleep(pause).await;
+            pause = (pause * 2).min(PAUSE_MAX);
+        }
+    }
+
+    async fn enter(&self, sequence: u64) -> Result<(), ControlError> {
+        let usage = self.store.usage();
+        let words = Announcement {
+            card: self.card.clone(),
+            sequence,
+            quota_bytes: usage.quota_bytes,
+            used_bytes: usage.used_bytes,
+        };
+        control::announce(&self.dialer, self.controller, words).await?;
+        let cells = self.store.cells();
+        let mut pages = cells.chunks(PAGE_CELLS_MAX).peekable();
+        if pages.peek().is_none() {
+            return self.page(sequence, &[], true).await;
+        }
+        while let Some(page) = pages.next() {
+            self.page(sequence, page, pages.peek().is_none()).await?;
+        }
+        Ok(())
+    }
+
+    async fn page(&self, sequence: u64, cells: &[control::HeldCell], last: bool) -> Result<(), ControlError> {
+        let page = InventoryPage { sequence, cells: cells.to_vec(), last };
+        control::inventory(&self.dialer, self.controller, page).await
+    }
+
+    /// Returns why it had to leave; `None` where it fell behind.
+    async fn stay(&self, sequence: u64, changes: &mut Receiver<StoreChange>) -> Option<ControlError> {
+        let mut ticks = interval(self.heartbeat);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            let told = tokio::select! {
+                _ = ticks.tick() => self.beat(sequence).await,
+                change = changes.recv() => match change {
+                    Ok(first) => self.tell(sequence, first, changes).await,
+                    Err(RecvError::Lagged(_) | RecvError::Closed) => return None,
+                },
+            };
+            if let Err(error) = told {
+                return Some(error);
+            }
+        }
+    }
+
+    async fn beat(&self, sequence: u64) -> Result<(), ControlError> {
+        let usage = self.store.usage();
+        let words = Heartbeat { sequence, quota_bytes: usage.quota_bytes, used_bytes: usage.used_bytes };
+        control::heartbeat(&self.dialer, self.controller, words).await
+    }
+
+    /// Tells a change and whatever else has changed meanwhile. A cell that came and went is told as it is now.
+    async fn tell(
+        &self,
+        sequence: u64,
+        first: StoreChange,
+        changes: &mut Receiver<StoreChange>,
+    ) -> Result<(), ControlError> {
+        let mut told = Changes { sequence, gained: Vec::new(), lost: Vec::new() };
+        let mut next = Some(first);
+        let mut count = 0;
+        while let Some(change) = next {
+            match change {
+                StoreChange::Gained(held) => {
+                    told.lost.retain(|lost| *lost != held.cell);
+                    told.gained.push(held);
+                }
+                StoreChange::Lost(cell) => {
+                    told.gained.retain(|held| held.cell != cell);
+                    told.lost.push(cell);
+                }
+            }
+            count += 1;
+            // Falling behind shows at the next `recv`, which then reports it.
+            next = if count < PAGE_CELLS_MAX { changes.try_recv().ok() } else { None };
+        }
+        control::changes(&self.dialer, self.controller, told).await
+    }
+}

@@ -1,0 +1,262 @@
+//! Serving one cell under one grant, and the receipt for it.
+//!
+//! ```text
+//! request ─▶ grant good? ─▶ admitted? ─▶ held? ─▶ head, hashes, frames ─▶ Done agrees? ─▶ receipt
+//!              └────────────┴────────────┴─ refused           │ viewer stops ──▶┘
+//! ```
+//!
+//! A frame is read, checked, encrypted and hashed in a blocking task while nothing waits on a viewer there; a slow
+//! viewer holds one frame in memory and no thread. The permit is given back when the last byte is out: waiting for
+//! `Done` costs next to nothing.
+
+use crate::{
+    admission::Admission,
+    grant::GrantPolicy,
+    store::{ReadError, Store, StoredCell},
+};
+use bytes::Bytes;
+use chainflix_cell::Keystream;
+use chainflix_overlay::{
+    Alpn, Clock, PeerStream, Protocol, StreamError,
+    cell::{CELL_REQUEST_BYTES_MAX, CellRequest, DONE_BYTES_MAX, Done, Refusal, accept_delivery, refuse_delivery},
+};
+use chainflix_primitives::{AccountKey, BoxKey, CHUNK_BYTES, Digest, Receipt, Signed};
+use futures::future::BoxFuture;
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+use tokio::{
+    sync::mpsc,
+    task::{JoinError, spawn_blocking},
+};
+use tracing::{debug, warn};
+
+/// Chunks of a frame. The first frame has one, so that the first picture is not kept waiting.
+const FRAME_CHUNKS: u64 = 8;
+
+/// Why a delivery ended before its end, on our side.
+#[derive(Debug, thiserror::Error)]
+enum DeliveryError {
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    #[error("a reading task failed")]
+    Task(#[from] JoinError),
+    #[error(transparent)]
+    Stream(#[from] StreamError),
+}
+
+/// The provider's side of `chainflix/cell/1`.
+pub(crate) struct DeliveryProtocol {
+    pub policy: GrantPolicy,
+    pub account: AccountKey,
+    pub box_key: BoxKey,
+    pub store: Arc<Store>,
+    pub admission: Arc<Admission>,
+    /// Where receipts go. When it is full, deliveries wait at their end: no receipt is thrown away.
+    pub receipts: mpsc::Sender<Signed<Receipt>>,
+    pub done_patience: Duration,
+    pub clock: Clock,
+    pub delivered_bytes: AtomicU64,
+    pub receipts_signed: AtomicU64,
+}
+
+impl Protocol for DeliveryProtocol {
+    fn alpn(&self) -> Alpn {
+        Alpn::Cell
+    }
+
+    fn serve(self: Arc<Self>, mut stream: PeerStream) -> BoxFuture<'static, ()> {
+        Box::pin(async move {
+            let peer = stream.peer();
+            match self.request(&mut stream).await {
+                Ok(()) => {}
+                Err(error @ DeliveryError::Stream(_)) => debug!(%peer, %error, "delivery ended early"),
+                Err(error) => {
+                    // A reset, not a finish: the viewer must see that something is missing.
+                    stream.abandon(Refusal::Failed as u32);
+                    warn!(%peer, %error, "delivery failed");
+                }
+            }
+        })
+    }
+}
+
+impl DeliveryProtocol {
+    async fn request(&self, stream: &mut PeerStream) -> Result<(), DeliveryError> {
+        let request: CellRequest = match stream.read_frame(CELL_REQUEST_BYTES_MAX).await {
+            Ok(request) => request,
+            Err(StreamError::TooLarge { .. } | StreamError::Encoding(_)) => {
+                return Ok(refuse_delivery(stream, Refusal::Malformed).await?);
+            }
+            Err(error) => return Err(error.into()),
+        };
+        match self.admit(stream, &request).await {
+            Ok((permit, cell, keystream)) => {
+                let sent = self.deliver(stream, cell.clone(), keystream.clone(), request.from_byte).await?;
+                drop(permit);
+                self.receipt(stream, &request, cell, keystream, sent).await
+            }
+            Err(refusal) => {
+                debug!(peer = %stream.peer(), cell = %request.grant.body.cell, %refusal, "refused");
+                Ok(refuse_delivery(stream, refusal).await?)
+            }
+        }
+    }
+
+    async fn admit(
+        &self,
+        stream: &PeerStream,
+        request: &CellRequest,
+    ) -> Result<(crate::admission::Permit, Arc<StoredCell>, Keystream), Refusal> {
+        let now_ms = self.clock.now_ms();
+        let grant = &request.grant.body;
+        self.policy.check(request, now_ms)?;
+        let permit = self.admission.enter(stream.peer(), grant.id, grant.expires_ms, now_ms)?;
+        let key = self.policy.download_key(request, &self.box_key)?;
+        let (store, cell) = (self.store.clone(), grant.cell);
+        match spawn_blocking(move || store.read(&cell)).await {
+            // The same name means the same bytes, so another size means a grant for something that cannot be.
+            Ok(Ok(Some(stored))) if stored.size() != grant.size => Err(Refusal::Range),
+            Ok(Ok(Some(stored))) => Ok((permit, Arc::new(stored), Keystream::delivery(&key))),
+            Ok(Ok(None)) => Err(Refusal::NotHeld),
+            Ok(Err(error)) if error.is_damage() => Err(Refusal::NotHeld),
+            _ => Err(Refusal::Failed),
+        }
+    }
+
+    /// Sends the cell from `from` on; ends where the viewer stops reading.
+    async fn deliver(
+        &self,
+        stream: &mut PeerStream,
+        cell: Arc<StoredCell>,
+        keystream: Keystream,
+        from: u64,
+    ) -> Result<Sent, DeliveryError> {
+        accept_delivery(stream, cell.size()).await?;
+        let mut sent = Sent { from, end: from, hasher: blake3::Hasher::new() };
+        match stream.write(&cell.hashes().encode()).await {
+            Ok(()) => {}
+            Err(StreamError::Abandoned { .. }) => return Ok(sent),
+            Err(error) => return Err(error.into()),
+        }
+        while sent.end < cell.size() {
+            let chunks = if sent.end == from { 1 } else { FRAME_CHUNKS };
+            let frame = match self.frame(cell.clone(), keystream.clone(), sent.clone(), chunks).await? {
+                (frame, next) => {
+                    // Counted before it is written: part of a frame may arrive although the write fails.
+                    sent = next;
+                    frame
+                }
+            };
+            let bytes = frame.len() as u64;
+            match stream.write_bytes(frame).await {
+                Ok(()) => _ = self.delivered_bytes.fetch_add(bytes, Ordering::Relaxed),
+                Err(StreamError::Abandoned { .. }) => break,
+                Err(error) => return Err(error.into()),
+            }
+        }
+        stream.finish();
+        Ok(sent)
+    }
+
+    async fn frame(
+        &self,
+        cell: Arc<StoredCell>,
+        keystream: Keystream,
+        mut sent: Sent,
+        chunks: u64,
+    ) -> Result<(Bytes, Sent), DeliveryError> {
+        let store = self.store.clone();
+        let read = move || {
+            let mut frame = match cell.chunks(sent.end, chunks) {
+                Ok(frame) => frame,
+                Err(error) => {
+                    store.judge(&cell.cell(), &error);
+                    return Err(error);
+                }
+            };
+            keystream.apply(sent.end, &mut frame);
+            sent.hasher.update(&frame);
+            sent.end += frame.len() as u64;
+            Ok((Bytes::from(frame), sent))
+        };
+        Ok(spawn_blocking(read).await??)
+    }
+
+    /// Waits for the viewer's last word and signs what both saw.
+    async fn receipt(
+        &self,
+        stream: &mut PeerStream,
+        request: &CellRequest,
+        cell: Arc<StoredCell>,
+        keystream: Keystream,
+        sent: Sent,
+    ) -> Result<(), DeliveryError> {
+        let done: Done = stream.read_frame_within(DONE_BYTES_MAX, self.done_patience).await?;
+        let Some(hash) = self.hash_until(done.end, cell, keystream, sent).await? else {
+            debug!(peer = %stream.peer(), end = done.end, "the viewer says it got what was not sent");
+            return Ok(());
+        };
+        if hash != done.delivered_hash {
+            debug!(peer = %stream.peer(), "the viewer's hash is another; no receipt");
+            return Ok(());
+        }
+        let grant = &request.grant.body;
+        let receipt = Receipt {
+            grant: grant.id,
+            viewer: grant.viewer,
+            provider: grant.provider,
+            cell: grant.cell,
+            start: request.from_byte,
+            end: done.end,
+            delivered_hash: hash,
+        };
+        match self.receipts.send(Signed::new(receipt, &self.account)).await {
+            Ok(()) => _ = self.receipts_signed.fetch_add(1, Ordering::Relaxed),
+            Err(_) => warn!("nobody takes receipts any more"),
+        }
+        Ok(())
+    }
+
+    /// Hash of the delivered bytes up to `end`; `None` where that was not sent or is inside a chunk.
+    async fn hash_until(
+        &self,
+        end: u64,
+        cell: Arc<StoredCell>,
+        keystream: Keystream,
+        sent: Sent,
+    ) -> Result<Option<Digest>, DeliveryError> {
+        if end <= sent.from || end > sent.end || !(end.is_multiple_of(CHUNK_BYTES) || end == cell.size()) {
+            return Ok(None);
+        }
+        if end == sent.end {
+            return Ok(Some(sent.digest()));
+        }
+        // The viewer stopped early. Reading again is rare and costs less than hashing ahead for everybody.
+        let (cell, from) = (cell.clone(), sent.from);
+        let mut again = Sent { from, end: from, hasher: blake3::Hasher::new() };
+        while again.end < end {
+            let chunks = (end - again.end).div_ceil(CHUNK_BYTES).min(FRAME_CHUNKS);
+            (_, again) = self.frame(cell.clone(), keystream.clone(), again, chunks).await?;
+        }
+        Ok(Some(again.digest()))
+    }
+}
+
+/// How far a delivery got.
+#[derive(Clone)]
+struct Sent {
+    from: u64,
+    end: u64,
+    hasher: blake3::Hasher,
+}
+
+impl Sent {
+    fn digest(&self) -> Digest {
+        Digest(self.hasher.finalize().into())
+    }
+}

@@ -1,0 +1,30 @@
+//! Keeps sealed cells on a disk, serves them under grants, and signs receipts for what it served.
+//!
+//! ```text
+//! controller ── store/1: put ─────────▶ intake ──▶ ┌───────┐
+//!                                                  │ store │ cells/ab/….cell + ….hashes
+//! viewer ─────── cell/1: grant ───────▶ delivery ◀─└───────┘
+//!        ◀───── under the DownloadKey ─────┘ │
+//!        ────── Done ───────────────────────▶└── Receipt, signed ──▶ whoever submits it to a validator
+//! controllers ◀── announce, inventory, changes, heartbeat ── announcer (one per controller)
+//! ```
+//!
+//! A provider sees sealed bytes only: it never has a CellKey. It believes a grant that a validator of the genesis signed,
+//! for its own node, in time by its own clock. Every 16 KiB is checked against the cell's name before it leaves, so a
+//! rotten disk costs the provider a cell and not its standing. A restart keeps what was durable and tells the controllers
+//! again. Left out: audits, graceful exit, possession checks, choosing what to keep.
+
+mod admission;
+mod announcer;
+mod delivery;
+mod grant;
+mod intake;
+mod provider;
+pub mod store;
+
+pub use grant::GrantPolicy;
+pub use provider::{Provider, ProviderConfig, ProviderStatus};
+pub use store::{Store, StoreOpenError, Usage};
+
+#[cfg(test)]
+mod tests;
