@@ -1,0 +1,278 @@
+//! One TOML file per role, one struct per role; unknown keys are refused and everything is checked before anything starts.
+//!
+//! Relative paths are relative to the file's folder, so that a network's folder can be moved.
+
+use crate::role::Shutdown;
+use chainflix_primitives::{NetworkGenesis, NodeId, genesis::GenesisError};
+use chainflix_rpc::Client;
+use serde::{Deserialize, Serialize};
+use std::{
+    fs, io,
+    net::{IpAddr, SocketAddr},
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+/// Pause between questions for the genesis.
+const GENESIS_RETRY: Duration = Duration::from_secs(1);
+
+/// What a process does, as its configuration file says.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "role", rename_all = "kebab-case")]
+pub enum RoleConfig {
+    /// Orders blocks, issues keys and PlayCodes, votes on views, answers JSON-RPC.
+    Validator(ValidatorConfig),
+    /// Passes on what two peers cannot send each other directly.
+    Relay(RelayConfig),
+    /// Knows who holds which cell.
+    Controller(ControllerConfig),
+    /// Keeps and serves sealed cells.
+    Provider(ProviderConfig),
+    /// Serves the web app and speaks to the network for it.
+    Gateway(GatewayConfig),
+}
+
+/// A validator.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct ValidatorConfig {
+    /// The network's genesis (JSON).
+    pub genesis: PathBuf,
+    /// Folder of chain, views and consensus.
+    pub data: PathBuf,
+    /// The account that signs grants, PlayCodes and votes, and is paid.
+    pub account_key: PathBuf,
+    /// The key of the consensus engine.
+    pub consensus_key: PathBuf,
+    /// The secret that the validators share.
+    pub network_secret: PathBuf,
+    /// Where other validators connect to.
+    pub listen: SocketAddr,
+    /// Where each validator listens, in the order of the genesis; this one's own entry included.
+    pub validators: Vec<SocketAddr>,
+    /// Where JSON-RPC is served.
+    pub rpc_listen: SocketAddr,
+    /// Gateways whose word on a viewer's address is believed.
+    #[serde(default)]
+    pub trusted_gateways: Vec<IpAddr>,
+    /// Controllers, which may ask for grants.
+    pub controllers: Vec<IpAddr>,
+    /// JSON-RPC of the other validators: manifests are passed on to them.
+    #[serde(default)]
+    pub other_rpcs: Vec<String>,
+}
+
+/// A relay.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct RelayConfig {
+    /// Folder of its certificate and key.
+    pub data: PathBuf,
+    /// Where clients connect (TLS over TCP).
+    pub listen: SocketAddr,
+    /// The host name or address clients know it by.
+    pub host: String,
+}
+
+/// How a node takes part in the overlay.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct OverlayConfig {
+    /// Who it is.
+    pub node_key: PathBuf,
+    /// Its one UDP socket.
+    pub listen: SocketAddr,
+    /// The relay it waits at.
+    pub relay: Option<RelayAt>,
+    /// Show no address: every byte goes through the relay.
+    #[serde(default)]
+    pub relay_only: bool,
+    /// Ask the home router to open a port.
+    #[serde(default)]
+    pub map_port: bool,
+}
+
+/// Where a relay is, and how to believe it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct RelayAt {
+    /// `https://host:port`.
+    pub url: String,
+    /// Its certificate (DER), as the relay wrote it into its own folder.
+    pub certificate: PathBuf,
+}
+
+/// Where a controller is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct ControllerAt {
+    /// Its name in the overlay.
+    pub node: NodeId,
+    /// Its UDP addresses.
+    pub addresses: Vec<SocketAddr>,
+}
+
+/// A storage controller.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct ControllerConfig {
+    /// JSON-RPC of validators.
+    pub rpcs: Vec<String>,
+    /// Providers that hold each cell.
+    pub copies: u32,
+    /// Its place in the overlay.
+    pub overlay: OverlayConfig,
+}
+
+/// A storage provider.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct ProviderConfig {
+    /// The account that is paid.
+    pub account_key: PathBuf,
+    /// Folder of the cells.
+    pub data: PathBuf,
+    /// Most bytes it may use there.
+    pub quota_bytes: u64,
+    /// Where it stands, in the operator's words.
+    #[serde(default)]
+    pub region: String,
+    /// JSON-RPC of validators.
+    pub rpcs: Vec<String>,
+    /// The controllers it reports to.
+    pub controllers: Vec<ControllerAt>,
+    /// Its place in the overlay.
+    pub overlay: OverlayConfig,
+}
+
+/// A gateway: the node that browsers talk to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct GatewayConfig {
+    /// Where the web app and the HTTP API are served.
+    pub http_listen: SocketAddr,
+    /// JSON-RPC of validators.
+    pub rpcs: Vec<String>,
+    /// The controllers it asks.
+    pub controllers: Vec<ControllerAt>,
+    /// Its place in the overlay.
+    pub overlay: OverlayConfig,
+}
+
+/// Why a configuration is not used.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ConfigError {
+    /// The file cannot be read.
+    #[error("cannot read {}", path.display())]
+    Read { path: PathBuf, #[source] source: io::Error },
+    /// Not TOML, an unknown key, or a value of the wrong kind.
+    #[error("{} is not a configuration", path.display())]
+    Toml { path: PathBuf, #[source] source: Box<toml::de::Error> },
+    /// Not JSON, or not a genesis.
+    #[error("{} is not a genesis", path.display())]
+    Json { path: PathBuf, #[source] source: serde_json::Error },
+    /// A genesis that contradicts itself.
+    #[error("{} cannot start a network", path.display())]
+    Genesis { path: PathBuf, #[source] source: GenesisError },
+}
+
+impl RoleConfig {
+    /// Reads a file and makes its paths absolute.
+    pub fn read(path: &Path) -> Result<Self, ConfigError> {
+        let text = read(path)?;
+        let toml = |source| ConfigError::Toml { path: path.to_owned(), source: Box::new(source) };
+        let mut config: Self = toml::from_str(&text).map_err(toml)?;
+        let folder = path.parent().unwrap_or(Path::new("."));
+        for place in config.paths() {
+            *place = folder.join(&*place);
+        }
+        Ok(config)
+    }
+
+    /// The role's name, as `chainflix run` takes it.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Validator(_) => "validator",
+            Self::Relay(_) => "relay",
+            Self::Controller(_) => "controller",
+            Self::Provider(_) => "provider",
+            Self::Gateway(_) => "gateway",
+        }
+    }
+
+    fn paths(&mut self) -> Vec<&mut PathBuf> {
+        match self {
+            Self::Validator(validator) => vec![
+                &mut validator.genesis,
+                &mut validator.data,
+                &mut validator.account_key,
+                &mut validator.consensus_key,
+                &mut validator.network_secret,
+            ],
+            Self::Relay(relay) => vec![&mut relay.data],
+            Self::Controller(controller) => controller.overlay.paths(),
+            Self::Provider(provider) => {
+                let mut paths = provider.overlay.paths();
+                paths.extend([&mut provider.account_key, &mut provider.data]);
+                paths
+            }
+            Self::Gateway(gateway) => gateway.overlay.paths(),
+        }
+    }
+}
+
+impl OverlayConfig {
+    fn paths(&mut self) -> Vec<&mut PathBuf> {
+        std::iter::once(&mut self.node_key).chain(self.relay.as_mut().map(|relay| &mut relay.certificate)).collect()
+    }
+}
+
+/// Reads and checks a genesis file.
+pub fn read_genesis(path: &Path) -> Result<NetworkGenesis, ConfigError> {
+    let json = |source| ConfigError::Json { path: path.to_owned(), source };
+    let genesis: NetworkGenesis = serde_json::from_str(&read(path)?).map_err(json)?;
+    genesis.check().map_err(|source| ConfigError::Genesis { path: path.to_owned(), source })?;
+    Ok(genesis)
+}
+
+/// Asks validators for the genesis until one answers; `None` when the process is to stop before.
+pub(crate) async fn read_genesis_from(client: &Client, shutdown: &mut Shutdown) -> Option<NetworkGenesis> {
+    loop {
+        match client.genesis().await {
+            Ok(genesis) => return Some(genesis),
+            Err(error) => tracing::info!(%error, "waiting for a validator"),
+        }
+        tokio::select! {
+            () = shutdown.requested() => return None,
+            () = tokio::time::sleep(GENESIS_RETRY) => {}
+        }
+    }
+}
+
+fn read(path: &Path) -> Result<String, ConfigError> {
+    fs::read_to_string(path).map_err(|source| ConfigError::Read { path: path.to_owned(), source })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn written(text: &str) -> Result<RoleConfig, ConfigError> {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("role.toml");
+        fs::write(&path, text).unwrap();
+        RoleConfig::read(&path)
+    }
+
+    #[test]
+    fn paths_follow_the_file_and_unknown_keys_are_refused() {
+        let good = "role = \"relay\"\ndata = \"relay\"\nlisten = \"127.0.0.1:0\"\nhost = \"127.0.0.1\"\n";
+        let RoleConfig::Relay(relay) = written(good).unwrap() else { panic!("not a relay") };
+        assert!(relay.data.is_absolute());
+        let bad = format!("{good}datta = \"x\"\n");
+        assert!(matches!(written(&bad), Err(ConfigError::Toml { .. })));
+        assert!(matches!(written("role = \"king\""), Err(ConfigError::Toml { .. })));
+        assert!(matches!(RoleConfig::read(Path::new("/nowhere.toml")), Err(ConfigError::Read { .. })));
+    }
+}

@@ -1,0 +1,103 @@
+//! The storage controller role: the controller, and the chain as it asks for it.
+
+use crate::{config::ControllerConfig, overlay, role::Shutdown};
+use anyhow::Result;
+use chainflix_controller::{Authority, AuthorityError, CensusConfig, Controller, RegisteredCell};
+use chainflix_contracts::{IRegistry, REGISTRY_ADDRESS, SolCall};
+use chainflix_overlay::{ServeLimits, control::ProviderCard};
+use chainflix_primitives::{AccountAddress, Grant, GrantRequest, Magnet, Manifest, Signed};
+use chainflix_rpc::{
+    Client, ClientError,
+    client::CallRequest,
+    types::{HexBytes, IssueGrant},
+};
+use futures::future::{BoxFuture, FutureExt as _};
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+/// Most manifests kept; when it is full the cache starts anew.
+const MANIFESTS_MAX: usize = 512;
+
+pub(crate) async fn run(config: ControllerConfig, mut shutdown: Shutdown) -> Result<()> {
+    let overlay = overlay::bind(&config.overlay, &[]).await?;
+    let authority = Arc::new(Chain { client: Client::new(&config.rpcs)?, manifests: Mutex::default() });
+    let census = CensusConfig { copies: config.copies as usize, ..CensusConfig::default() };
+    let settings = chainflix_controller::ControllerConfig { census, ..Default::default() };
+    let controller = Controller::start(settings, overlay.dialer(), authority);
+    let serving = overlay.serve(controller.protocols(), ServeLimits::default());
+    tracing::info!(node = %overlay.node_id(), "ready");
+    shutdown.requested().await;
+    serving.stop().await;
+    overlay.close().await;
+    Ok(())
+}
+
+/// The chain, through any of the validators.
+struct Chain {
+    client: Client,
+    manifests: Mutex<HashMap<Magnet, Arc<Manifest>>>,
+}
+
+fn failed(error: ClientError) -> AuthorityError {
+    match error.refusal() {
+        Some(refused) => AuthorityError::Refused { code: refused.code.clone(), message: refused.message.clone() },
+        None => AuthorityError::Silent(Box::new(error)),
+    }
+}
+
+impl Chain {
+    async fn manifest(&self, magnet: Magnet) -> Result<Option<Arc<Manifest>>, AuthorityError> {
+        let cached = || self.manifests.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(manifest) = cached().get(&magnet) {
+            return Ok(Some(manifest.clone()));
+        }
+        let Some(bytes) = self.client.manifest(magnet).await.map_err(failed)? else { return Ok(None) };
+        let decoded = Manifest::decode(&bytes, &magnet).map(Arc::new);
+        let manifest = decoded.map_err(|error| AuthorityError::Silent(Box::new(error)))?;
+        let mut cache = cached();
+        if cache.len() >= MANIFESTS_MAX {
+            cache.clear();
+        }
+        cache.insert(magnet, manifest.clone());
+        Ok(Some(manifest))
+    }
+}
+
+impl Authority for Chain {
+    fn may_publish(&self, account: AccountAddress) -> BoxFuture<'_, Result<bool, AuthorityError>> {
+        async move {
+            let creator = alloy_primitives::Address::from(account.0);
+            let data = IRegistry::creatorSupervisorCall { creator }.abi_encode();
+            let to = Some(AccountAddress(REGISTRY_ADDRESS.into_array()));
+            let call = CallRequest { from: None, to, value: 0, data: HexBytes(data) };
+            let answer = self.client.eth_call(&call).await.map_err(failed)?;
+            let supervisor = IRegistry::creatorSupervisorCall::abi_decode_returns(&answer)
+                .map_err(|error| AuthorityError::Silent(Box::new(error)))?;
+            Ok(!supervisor.is_zero())
+        }
+        .boxed()
+    }
+
+    fn cell(&self, magnet: Magnet, index: u32) -> BoxFuture<'_, Result<Option<RegisteredCell>, AuthorityError>> {
+        async move {
+            let Some(manifest) = self.manifest(magnet).await? else { return Ok(None) };
+            let cell = manifest.cells.get(index as usize);
+            Ok(cell.map(|cell| RegisteredCell { cell: cell.id, size: cell.size }))
+        }
+        .boxed()
+    }
+
+    fn issue_grant(
+        &self,
+        request: Signed<GrantRequest>,
+        candidates: Vec<Signed<ProviderCard>>,
+    ) -> BoxFuture<'_, Result<Signed<Grant>, AuthorityError>> {
+        async move {
+            let holders = candidates.iter().map(|card| card.body.node).collect();
+            self.client.issue_grant(&IssueGrant { request, holders }).await.map_err(failed)
+        }
+        .boxed()
+    }
+}

@@ -1,0 +1,332 @@
+//! Lays out a whole new network in a folder: genesis, keys, one configuration per process.
+//!
+//! ```text
+//! DIR/genesis.json
+//! DIR/keys/{treasury,governor,supervisor,creator,network}.key
+//! DIR/validator-0/{config.toml, account.key, consensus.key, data/} … relay/ controller/ provider-0/ … gateway/
+//! ```
+//!
+//! For a demo or a test on one machine, and as the example to take apart for real machines. Nothing is started here.
+
+use crate::{
+    config::{
+        ConfigError, ControllerAt, ControllerConfig, GatewayConfig, OverlayConfig, ProviderConfig, RelayAt, RelayConfig,
+        RoleConfig, ValidatorConfig,
+    },
+    keys::{self, KeyError},
+};
+use chainflix_consensus::ConsensusKey;
+use chainflix_overlay::{NodeKey, RelayError};
+use chainflix_primitives::{
+    AccountAddress, AccountKey, NetworkGenesis, NetworkSecret, ProtocolParams, ValidatorIdentity,
+    genesis::{Allocation, SupervisorIdentity},
+};
+use std::{
+    fs, io,
+    net::{IpAddr, Ipv4Addr, SocketAddr},
+    path::{Path, PathBuf},
+};
+
+/// Chain id of the network (EIP-155).
+pub const CHAIN_ID: u64 = 4_408_920;
+/// Coins that exist from the start (white paper, token table).
+pub const GENESIS_CFX: u64 = 6_000_000_000;
+
+/// What to lay out.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// How many validators.
+    pub validators: u16,
+    /// How many providers.
+    pub providers: u16,
+    /// The protocol's numbers.
+    pub params: ProtocolParams,
+    /// Ports of every process.
+    pub ports: Ports,
+    /// Most bytes each provider may use.
+    pub quota_bytes: u64,
+}
+
+/// The ports of a network on one machine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ports {
+    /// The web app.
+    pub web: u16,
+    /// JSON-RPC of validator 0; the next validators take the next ports.
+    pub rpc: u16,
+    /// First of the ports that only the network's own processes use.
+    pub inner: u16,
+}
+
+impl Default for Ports {
+    fn default() -> Self {
+        Self { web: 8080, rpc: 8545, inner: 28_000 }
+    }
+}
+
+/// A network in its folder.
+#[derive(Clone, Debug)]
+pub struct Layout {
+    /// The folder.
+    pub dir: PathBuf,
+    /// The network's rules.
+    pub genesis: NetworkGenesis,
+    /// Every process, in the order to start them: name and configuration file.
+    pub processes: Vec<(String, PathBuf)>,
+    /// JSON-RPC of every validator.
+    pub rpcs: Vec<String>,
+    /// The web app.
+    pub web_url: String,
+    /// The controller, for publishers and viewers without a browser.
+    pub controller: ControllerAt,
+    /// The relay.
+    pub relay: RelayAt,
+}
+
+/// Why a network is not laid out or not found.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum LayoutError {
+    /// The folder cannot be used.
+    #[error("cannot use {}", path.display())]
+    Folder { path: PathBuf, #[source] source: io::Error },
+    /// A key file.
+    #[error(transparent)]
+    Key(#[from] KeyError),
+    /// A configuration or the genesis.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The relay's certificate.
+    #[error(transparent)]
+    Relay(#[from] RelayError),
+    /// A configuration that is not what its place says.
+    #[error("{} is not the configuration of a {role}", path.display())]
+    OtherRole { path: PathBuf, role: &'static str },
+    /// Too few processes.
+    #[error("a network needs at least one validator and as many providers as copies; asked for {validators} and {providers}")]
+    TooSmall { validators: u16, providers: u16 },
+}
+
+/// Accounts of a network laid out here, by the name of their key file in `keys/`.
+pub const ACCOUNTS: [&str; 4] = ["treasury", "governor", "supervisor", "creator"];
+/// Providers that hold each cell.
+const COPIES: u32 = 2;
+
+impl Plan {
+    /// Writes a new network into `dir`, which must hold none. `genesis_time_ms` is rounded down to a second.
+    pub fn write(&self, dir: &Path, genesis_time_ms: u64) -> Result<Layout, LayoutError> {
+        if self.validators == 0 || u32::from(self.providers) < COPIES {
+            return Err(LayoutError::TooSmall { validators: self.validators, providers: self.providers });
+        }
+        make(&dir.join("keys"))?;
+        for account in ACCOUNTS {
+            new_key(&key_path(dir, account))?;
+        }
+        let secret = NetworkSecret::from_bytes(new_key(&key_path(dir, "network"))?);
+        let mut validators = Vec::new();
+        for number in 0..self.validators {
+            let folder = dir.join(format!("validator-{number}"));
+            make(&folder)?;
+            validators.push(new_validator(&folder)?);
+        }
+        let genesis = self.genesis(dir, &secret, validators, genesis_time_ms)?;
+        // Pretty, because people read it; serialising plain data cannot fail.
+        let json = serde_json::to_string_pretty(&genesis).expect("plain data serialises");
+        write(&dir.join("genesis.json"), &json)?;
+        self.write_roles(dir)?;
+        Layout::open(dir)
+    }
+
+    fn genesis(
+        &self,
+        dir: &Path,
+        secret: &NetworkSecret,
+        validators: Vec<ValidatorIdentity>,
+        genesis_time_ms: u64,
+    ) -> Result<NetworkGenesis, LayoutError> {
+        let address = |name| Ok::<_, KeyError>(keys::read_account(&key_path(dir, name))?.address());
+        Ok(NetworkGenesis {
+            chain_id: CHAIN_ID,
+            genesis_time_ms: genesis_time_ms / 1000 * 1000,
+            params: self.params.clone(),
+            validators,
+            network_box_key: secret.box_key().public_key(),
+            governor: address("governor")?,
+            supervisors: vec![SupervisorIdentity { account: address("supervisor")?, country: "KR".into() }],
+            allocations: vec![Allocation { account: address("treasury")?, cfx: GENESIS_CFX }],
+        })
+    }
+
+    fn write_roles(&self, dir: &Path) -> Result<(), LayoutError> {
+        let inner = |offset: u16| local(self.ports.inner + offset);
+        let listens: Vec<_> = (0..self.validators).map(inner).collect();
+        let rpcs: Vec<_> = (0..self.validators).map(|number| local(self.ports.rpc + number)).collect();
+        let urls: Vec<_> = rpcs.iter().map(|rpc| format!("http://{rpc}")).collect();
+        for number in 0..usize::from(self.validators) {
+            let others = urls.iter().enumerate().filter(|(other, _)| *other != number);
+            let config = ValidatorConfig {
+                genesis: "../genesis.json".into(),
+                data: "data".into(),
+                account_key: "account.key".into(),
+                consensus_key: "consensus.key".into(),
+                network_secret: "../keys/network.key".into(),
+                listen: listens[number],
+                validators: listens.clone(),
+                rpc_listen: rpcs[number],
+                trusted_gateways: vec![Ipv4Addr::LOCALHOST.into()],
+                controllers: vec![Ipv4Addr::LOCALHOST.into()],
+                other_rpcs: others.map(|(_, url)| url.clone()).collect(),
+            };
+            write_role(&dir.join(format!("validator-{number}")), &RoleConfig::Validator(config))?;
+        }
+        let peers = self.validators + 2;
+        let relay = self.write_relay(dir, inner(self.validators))?;
+        let overlay = |folder: &Path, listen| {
+            make(folder)?;
+            let node = NodeKey::from_bytes(&new_key(&folder.join("node.key"))?).node_id();
+            let overlay = OverlayConfig {
+                node_key: "node.key".into(),
+                listen,
+                relay: Some(relay.clone()),
+                relay_only: false,
+                map_port: false,
+            };
+            Ok::<_, LayoutError>((overlay, node))
+        };
+        let folder = dir.join("controller");
+        let (place, node) = overlay(&folder, inner(self.validators + 1))?;
+        let controllers = vec![ControllerAt { node, addresses: vec![place.listen] }];
+        let config = ControllerConfig { rpcs: urls.clone(), copies: COPIES, overlay: place };
+        write_role(&folder, &RoleConfig::Controller(config))?;
+        for number in 0..self.providers {
+            let folder = dir.join(format!("provider-{number}"));
+            let (place, _) = overlay(&folder, inner(peers + 1 + number))?;
+            new_key(&folder.join("account.key"))?;
+            let config = ProviderConfig {
+                account_key: "account.key".into(),
+                data: "cells".into(),
+                quota_bytes: self.quota_bytes,
+                region: "KR".into(),
+                rpcs: urls.clone(),
+                controllers: controllers.clone(),
+                overlay: place,
+            };
+            write_role(&folder, &RoleConfig::Provider(config))?;
+        }
+        let folder = dir.join("gateway");
+        let (place, _) = overlay(&folder, inner(peers))?;
+        let config = GatewayConfig { http_listen: local(self.ports.web), rpcs: urls, controllers, overlay: place };
+        write_role(&folder, &RoleConfig::Gateway(config))
+    }
+
+    fn write_relay(&self, dir: &Path, listen: SocketAddr) -> Result<RelayAt, LayoutError> {
+        let folder = dir.join("relay");
+        make(&folder)?;
+        let config = RelayConfig { data: "data".into(), listen, host: listen.ip().to_string() };
+        chainflix_overlay::relay::make_certificate(&folder.join("data"), &config.host)?;
+        write_role(&folder, &RoleConfig::Relay(config))?;
+        let certificate = PathBuf::from("../relay/data").join(chainflix_overlay::relay::CERTIFICATE_FILE);
+        Ok(RelayAt { url: format!("https://{listen}"), certificate })
+    }
+}
+
+impl Layout {
+    /// Finds the network in `dir`.
+    pub fn open(dir: &Path) -> Result<Self, LayoutError> {
+        let genesis = crate::config::read_genesis(&dir.join("genesis.json"))?;
+        let mut names: Vec<String> = (0..genesis.validators.len()).map(|number| format!("validator-{number}")).collect();
+        names.extend(["relay".to_owned(), "controller".to_owned()]);
+        let providers = (0..u16::MAX).map(|number| format!("provider-{number}"));
+        names.extend(providers.take_while(|name| dir.join(name).is_dir()));
+        names.push("gateway".to_owned());
+        let processes: Vec<_> = names.into_iter().map(|name| (name.clone(), dir.join(name).join("config.toml"))).collect();
+        let path = dir.join("gateway/config.toml");
+        let RoleConfig::Gateway(gateway) = RoleConfig::read(&path)? else {
+            return Err(LayoutError::OtherRole { path, role: "gateway" });
+        };
+        let missing = || LayoutError::OtherRole { path: path.clone(), role: "gateway with a controller and a relay" };
+        Ok(Self {
+            dir: dir.to_owned(),
+            genesis,
+            processes,
+            web_url: format!("http://{}", gateway.http_listen),
+            controller: gateway.controllers.first().cloned().ok_or_else(missing)?,
+            relay: gateway.overlay.relay.clone().ok_or_else(missing)?,
+            rpcs: gateway.rpcs,
+        })
+    }
+
+    /// The key of one of [`ACCOUNTS`].
+    pub fn account(&self, name: &str) -> Result<AccountKey, KeyError> {
+        keys::read_account(&key_path(&self.dir, name))
+    }
+
+    /// The account a provider is paid to.
+    pub fn provider_account(&self, number: u16) -> Result<AccountAddress, KeyError> {
+        Ok(keys::read_account(&self.dir.join(format!("provider-{number}/account.key")))?.address())
+    }
+}
+
+fn key_path(dir: &Path, name: &str) -> PathBuf {
+    dir.join("keys").join(format!("{name}.key"))
+}
+
+fn local(port: u16) -> SocketAddr {
+    SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port)
+}
+
+/// Draws a secret and keeps it. Any 32 random bytes are a key of every kind used here, but for a chance of 2^-128.
+fn new_key(path: &Path) -> Result<[u8; 32], LayoutError> {
+    let secret = crate::entropy();
+    keys::write(path, &secret)?;
+    Ok(secret)
+}
+
+fn new_validator(folder: &Path) -> Result<ValidatorIdentity, LayoutError> {
+    new_key(&folder.join("account.key"))?;
+    let account = keys::read_account(&folder.join("account.key"))?.address();
+    let consensus_key = ConsensusKey::from_seed(new_key(&folder.join("consensus.key"))?).public();
+    Ok(ValidatorIdentity { account, consensus_key })
+}
+
+fn make(folder: &Path) -> Result<(), LayoutError> {
+    fs::create_dir_all(folder).map_err(|source| LayoutError::Folder { path: folder.to_owned(), source })
+}
+
+fn write(path: &Path, text: &str) -> Result<(), LayoutError> {
+    fs::write(path, text).map_err(|source| LayoutError::Folder { path: path.to_owned(), source })
+}
+
+fn write_role(folder: &Path, config: &RoleConfig) -> Result<(), LayoutError> {
+    // Plain data with string keys: TOML can say it.
+    let text = toml::to_string(config).expect("a configuration is valid TOML");
+    write(&folder.join("config.toml"), &text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_network_is_laid_out_once_and_found_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let plan = Plan {
+            validators: 4,
+            providers: 3,
+            params: ProtocolParams::accelerated(20),
+            ports: Ports::default(),
+            quota_bytes: 1 << 30,
+        };
+        let written = plan.write(folder.path(), 1_800_000_000_123).unwrap();
+        assert_eq!(written.processes.len(), 4 + 1 + 1 + 3 + 1);
+        assert_eq!(written.genesis.genesis_time_ms, 1_800_000_000_000);
+        for (name, config) in &written.processes {
+            let config = RoleConfig::read(config).unwrap();
+            assert!(name.starts_with(config.name()));
+        }
+        assert_eq!(Layout::open(folder.path()).unwrap().genesis, written.genesis);
+        assert!(plan.write(folder.path(), 0).is_err(), "keys are never overwritten");
+        let ports: Vec<_> = written.processes.iter().map(|(_, config)| fs::read_to_string(config).unwrap()).collect();
+        assert!(ports.iter().all(|text| !text.contains(&folder.path().display().to_string())), "can be moved");
+    }
+}

@@ -1,0 +1,83 @@
+//! What a validator implements to be asked.
+
+use crate::{
+    error::ApiError,
+    types::{
+        AccountPlay, Head, IssueGrant, PlayQuery, PlayReport, Provider, Schedule, Video, VideoQuery, ViewBlock,
+        ViewBlockQuery, ViewBlockSummary,
+    },
+};
+use chainflix_primitives::{
+    AccountAddress, Grant, Magnet, NetworkGenesis, PlayAnswer, PlayData, PlayId, PlayRequest, Receipt, Signed,
+};
+use futures::future::BoxFuture;
+use serde_json::Value;
+use std::net::IpAddr;
+
+/// An answer under way.
+pub type Answer<'a, T> = BoxFuture<'a, Result<T, ApiError>>;
+
+/// Ethereum's methods.
+pub trait EthereumApi: Send + Sync + 'static {
+    /// Answers one request object with one response object that carries the request's `id`, errors included.
+    fn call(&self, request: Value) -> BoxFuture<'_, Value>;
+}
+
+/// Our own methods: `cfx_` and the method's name in camel case.
+///
+/// An answer is dropped where it stands when its caller goes away or its time is over, so whatever must not be left
+/// half done belongs in a task of the implementation. Counts in queries are within their documented limits here.
+pub trait CfxApi: Send + Sync + 'static {
+    /// The genesis of the network.
+    fn genesis(&self) -> Answer<'_, NetworkGenesis>;
+
+    /// The last finalised block.
+    fn head(&self) -> Answer<'_, Head>;
+
+    /// What was issued and what comes next.
+    fn schedule(&self) -> Answer<'_, Schedule>;
+
+    /// View blocks, newest first.
+    fn view_blocks(&self, query: ViewBlockQuery) -> Answer<'_, Vec<ViewBlockSummary>>;
+
+    /// One view block with everything that decided it; `None` where there is none (yet).
+    fn view_block(&self, number: u64) -> Answer<'_, Option<ViewBlock>>;
+
+    /// Paid plays of one account, newest first.
+    fn plays(&self, query: PlayQuery) -> Answer<'_, Vec<AccountPlay>>;
+
+    /// How one play stands.
+    fn play(&self, play: PlayId) -> Answer<'_, PlayReport>;
+
+    /// Awards of an account that are not spendable yet, in gwei.
+    fn pending_gwei(&self, account: AccountAddress) -> Answer<'_, u128>;
+
+    /// Registered videos, in order of registration.
+    fn videos(&self, query: VideoQuery) -> Answer<'_, Vec<Video>>;
+
+    /// One registered video.
+    fn video(&self, magnet: Magnet) -> Answer<'_, Option<Video>>;
+
+    /// Canonical manifest bytes, where this validator has them.
+    fn manifest(&self, magnet: Magnet) -> Answer<'_, Option<Vec<u8>>>;
+
+    /// Takes canonical manifest bytes, at most [`MANIFEST_BYTES_MAX`](chainflix_primitives::manifest::MANIFEST_BYTES_MAX)
+    /// of them, and answers when they are durable. They are not checked before this call.
+    fn submit_manifest(&self, manifest: Vec<u8>) -> Answer<'_, Magnet>;
+
+    /// Registered providers.
+    fn providers(&self) -> Answer<'_, Vec<Provider>>;
+
+    /// Draws a provider for a cell and signs the grant. Only controllers get here
+    /// ([`Options::controllers`](crate::Options::controllers)): the holders are what they say.
+    fn issue_grant(&self, words: IssueGrant) -> Answer<'_, Signed<Grant>>;
+
+    /// Releases a CellKey and, where the play can be paid, issues a PlayCode. `from` is what limits count by.
+    fn request_play(&self, request: Signed<PlayRequest>, from: IpAddr) -> Answer<'_, PlayAnswer>;
+
+    /// Takes a viewer's or provider's receipt.
+    fn submit_receipt(&self, receipt: Signed<Receipt>) -> Answer<'_, ()>;
+
+    /// Takes the proof of a play.
+    fn submit_proof(&self, proof: Signed<PlayData>) -> Answer<'_, ()>;
+}
