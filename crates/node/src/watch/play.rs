@@ -14,8 +14,9 @@ const STEP_MS: u64 = 50;
 const NONCES: u64 = 1 << 15;
 /// A cell of which nothing arrives for so long is given up, and the film with it.
 const SILENCE_MS: u64 = 60_000;
-/// How long votes on the last plays are waited for, in slots.
-const VOTE_SLOTS: u64 = 6;
+/// How long votes on the last plays are waited for: some slots, and some time for blocks to come.
+const VOTE_SLOTS: u64 = 4;
+const VOTE_MS: u64 = 15_000;
 
 /// What a view has come to so far.
 #[derive(Debug, Default)]
@@ -174,7 +175,7 @@ async fn prove(
 /// Waits a few slots for the votes on plays that were proved.
 pub(super) async fn await_votes(watching: &Watching, tally: &mut Tally, events: Events<'_>) {
     let params = &watching.viewer.genesis().params;
-    let until_ms = now_ms() + VOTE_SLOTS * params.slot_ms;
+    let until_ms = now_ms() + VOTE_SLOTS * params.slot_ms + VOTE_MS;
     while !tally.open.is_empty() && now_ms() < until_ms {
         let mut waiting = Vec::new();
         for (index, play) in std::mem::take(&mut tally.open) {

@@ -1,0 +1,202 @@
+//! A whole network in one process, with short cells: publish, watch, and count the coins.
+
+use alloy_primitives::Address;
+use alloy_sol_types::SolCall as _;
+use anyhow::{Context as _, Result};
+use chainflix_contracts::{IRegistry, REGISTRY_ADDRESS};
+use chainflix_node::{
+    RoleConfig, Shutdown, ShutdownTrigger,
+    network::{Layout, Plan, Ports},
+    publish::{self, PublishOptions, Published},
+    run,
+    watch::{self, WatchOptions, WatchSummary},
+};
+use chainflix_primitives::{AccountAddress, AccountKey, ProtocolParams};
+use chainflix_rpc::{Client, send_transaction, types::ViewBlockQuery};
+use std::{
+    net::TcpListener,
+    path::{Path, PathBuf},
+    process::Command,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
+use tokio::task::JoinHandle;
+use zeroize::Zeroizing;
+
+const WEI_PER_CFX: u128 = 1_000_000_000_000_000_000;
+
+/// Every role as a task.
+struct Network {
+    layout: Layout,
+    roles: Vec<(String, ShutdownTrigger, JoinHandle<Result<()>>)>,
+    client: Client,
+}
+
+fn free_ports() -> Ports {
+    // Held together, so that the three ranges are free at this moment.
+    let base = (20_000..60_000).step_by(100).find(|base| {
+        let wanted = (0..4).chain(20..24).chain(40..52);
+        let held: Vec<_> = wanted.map(|offset| TcpListener::bind(("127.0.0.1", base + offset))).collect();
+        held.iter().all(Result::is_ok)
+    });
+    let base = base.expect("a hundred free ports");
+    Ports { web: base, rpc: base + 20, inner: base + 40 }
+}
+
+impl Network {
+    async fn start(dir: &Path) -> Result<Self> {
+        let plan = Plan {
+            validators: 4,
+            providers: 3,
+            params: ProtocolParams::accelerated(20),
+            ports: free_ports(),
+            quota_bytes: 1 << 30,
+        };
+        let now = SystemTime::now().duration_since(UNIX_EPOCH)?.as_millis() as u64;
+        Self::of(plan.write(dir, now)?)
+    }
+
+    fn of(layout: Layout) -> Result<Self> {
+        let client = Client::new(&layout.rpcs)?;
+        let mut network = Self { layout, roles: Vec::new(), client };
+        for (name, config) in network.layout.processes.clone() {
+            network.start_role(name, &config)?;
+        }
+        Ok(network)
+    }
+
+    fn start_role(&mut self, name: String, config: &Path) -> Result<()> {
+        let (trigger, shutdown) = Shutdown::by_hand();
+        let role = tokio::spawn(run(RoleConfig::read(config)?, shutdown));
+        self.roles.push((name, trigger, role));
+        Ok(())
+    }
+
+    async fn stop(self) -> Result<()> {
+        for (name, trigger, role) in self.roles.into_iter().rev() {
+            trigger.request();
+            role.await?.with_context(|| format!("{name} did not stop in order"))?;
+        }
+        Ok(())
+    }
+
+    async fn wait_until<F: Future<Output = Result<bool>>>(&self, what: &str, mut done: impl FnMut() -> F) -> Result<()> {
+        for _ in 0..600 {
+            if done().await.unwrap_or(false) {
+                return Ok(());
+            }
+            for (name, _, role) in &self.roles {
+                anyhow::ensure!(!role.is_finished(), "{name} ended while waiting for {what}");
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        anyhow::bail!("waited a minute for {what}")
+    }
+
+    async fn height(&self) -> Result<u64> {
+        Ok(self.client.head().await?.number)
+    }
+
+    async fn send(&self, from: &AccountKey, to: AccountAddress, cfx: u64, data: Vec<u8>) -> Result<()> {
+        send_transaction(&self.client, from, Some(to), u128::from(cfx) * WEI_PER_CFX, data).await?;
+        Ok(())
+    }
+
+    /// Coins for everybody who sends transactions, and the creator's admission.
+    async fn admit(&self) -> Result<()> {
+        self.wait_until("the first blocks", || async { Ok(self.height().await? > 1) }).await?;
+        let treasury = self.layout.account("treasury")?;
+        let (creator, supervisor) = (self.layout.account("creator")?, self.layout.account("supervisor")?);
+        for account in [creator.address(), supervisor.address()] {
+            self.send(&treasury, account, 10, vec![]).await?;
+        }
+        for number in 0..3 {
+            self.send(&treasury, self.layout.provider_account(number)?, 10, vec![]).await?;
+        }
+        let call = IRegistry::admitCreatorCall { creator: Address::from(creator.address().0) };
+        self.send(&supervisor, AccountAddress(REGISTRY_ADDRESS.into_array()), 0, call.abi_encode()).await?;
+        self.wait_until("the providers", || async { Ok(self.client.providers().await?.len() == 3) }).await
+    }
+
+    async fn publish(&self, file: PathBuf) -> Result<Published> {
+        let options = PublishOptions {
+            file,
+            title: Some("Test card".into()),
+            creator: self.layout.account("creator")?,
+            rpcs: self.layout.rpcs.clone(),
+            controller: self.layout.controller.clone(),
+            relay: None,
+            scratch: self.layout.dir.clone(),
+        };
+        publish::publish(options, &|_| {}).await
+    }
+
+    async fn watch(&self, film: &Published, viewer: [u8; 32]) -> Result<WatchSummary> {
+        let options = WatchOptions {
+            magnet: film.magnet,
+            secret: Zeroizing::new(viewer),
+            rpcs: self.layout.rpcs.clone(),
+            controller: self.layout.controller.clone(),
+            relay: None,
+            relay_only: false,
+            cells: None,
+        };
+        let (_trigger, shutdown) = Shutdown::by_hand();
+        let started = std::time::Instant::now();
+        let told = |event| eprintln!("{:?} {}", started.elapsed(), serde_json::to_string(&event).unwrap());
+        watch::watch(options, &told, shutdown).await
+    }
+
+    async fn balance(&self, account: AccountAddress) -> Result<u128> {
+        Ok(self.client.balance(account).await?.to())
+    }
+}
+
+fn film(folder: &Path, seconds: u32) -> PathBuf {
+    let path = folder.join("film.mp4");
+    let picture = format!("testsrc2=size=320x180:rate=25:duration={seconds}");
+    let sound = format!("sine=frequency=440:duration={seconds}");
+    let made = Command::new("ffmpeg")
+        .args(["-v", "error", "-f", "lavfi", "-i", &picture, "-f", "lavfi", "-i", &sound])
+        .args(["-pix_fmt", "yuv420p", "-shortest"])
+        .arg(&path)
+        .status();
+    assert!(made.expect("ffmpeg is installed").success());
+    path
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_film_is_published_watched_and_paid() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let dir = folder.path().join("network");
+    let network = Network::start(&dir).await?;
+    network.admit().await?;
+    let film = network.publish(film(folder.path(), 9)).await?;
+    assert_eq!(film.cells, 3);
+    assert_eq!(network.client.schedule().await?.view_blocks, 0, "no viewer, no coin");
+
+    let viewer = [42; 32];
+    let summary = network.watch(&film, viewer).await?;
+    assert_eq!((summary.played, summary.proved, summary.accepted), (3, 3, 3), "{summary:?}");
+
+    let schedule = network.client.schedule().await?;
+    let gwei_per_cfx = 1_000_000_000u128;
+    assert_eq!(schedule.issued_gwei, u128::from(schedule.view_blocks) * 90 * gwei_per_cfx);
+    let account = AccountKey::from_bytes(&viewer)?.address();
+    let expected = schedule.issued_gwei * 300 / 1000 * gwei_per_cfx;
+    network.wait_until("the viewer's coins", || async { Ok(network.balance(account).await? == expected) }).await?;
+    let supervisor = network.balance(network.layout.account("supervisor")?.address()).await?;
+    assert!(supervisor > 9 * WEI_PER_CFX + WEI_PER_CFX * 27 / 10, "2.7 CFX a view block: {supervisor}");
+    let blocks = network.client.view_blocks(ViewBlockQuery { from: None, count: 10 }).await?;
+    assert_eq!(blocks.iter().map(|block| block.plays).sum::<u32>(), 3);
+
+    // Everything stops, and starts again with the same chain.
+    let height = network.height().await?;
+    network.stop().await?;
+    let network = Network::of(Layout::open(&dir)?)?;
+    network.wait_until("the old height", || async { Ok(network.height().await? > height) }).await?;
+    assert_eq!(network.balance(account).await?, expected);
+    assert_eq!(network.client.schedule().await?.issued_gwei, schedule.issued_gwei);
+    let again = network.watch(&film, viewer).await?;
+    assert_eq!((again.played, again.proved), (3, 0), "watching again is free and unpaid");
+    network.stop().await
+}
