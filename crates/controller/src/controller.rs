@@ -83,10 +83,10 @@ impl Controller {
 
     /// What it knows. All zeros once it stops.
     pub async fn status(&self) -> ControllerStatus {
-        let look = self.protocol.registry.step(|state, _| ControllerStatus {
-            census: state.census.status(),
-            addresses: state.book.len(),
-        });
+        let look = self
+            .protocol
+            .registry
+            .step(|state, _| ControllerStatus { census: state.census.status(), addresses: state.book.len() });
         look.await.unwrap_or_default()
     }
 }

@@ -11,8 +11,8 @@ use crate::{
 use chainflix_overlay::{
     AddressRecord, Alpn, Clock, Dialer, PeerStream, Protocol, StreamError,
     control::{
-        Announcement, CONTROL_FRAME_BYTES_MAX, CellUpload, ControlAnswer, ControlRefusal, ControlRequest, PAGE_CELLS_MAX,
-        ProviderCard,
+        Announcement, CONTROL_FRAME_BYTES_MAX, CellUpload, ControlAnswer, ControlRefusal, ControlRequest,
+        PAGE_CELLS_MAX, ProviderCard,
     },
 };
 use chainflix_primitives::{GrantRequest, NodeId, Signed};

@@ -55,11 +55,7 @@ pub(crate) struct Uploader<'a> {
 
 impl Uploader<'_> {
     /// Takes the cell; answers with the number of living copies, at least as many as are wanted.
-    pub(crate) async fn take(
-        &self,
-        stream: &mut PeerStream,
-        upload: Signed<CellUpload>,
-    ) -> Result<u32, UploadError> {
+    pub(crate) async fn take(&self, stream: &mut PeerStream, upload: Signed<CellUpload>) -> Result<u32, UploadError> {
         self.check(&upload).await?;
         let CellUpload { cell, size, .. } = upload.body;
         if !self.registry.step(move |state, _| state.census.begin(&cell)).await? {

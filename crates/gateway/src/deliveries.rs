@@ -71,7 +71,10 @@ struct Open {
 enum State {
     /// Bytes pass; whoever brings the receipt may wait for their end.
     Passing(Option<oneshot::Sender<Box<dyn Delivery>>>),
-    Parked { delivery: Box<dyn Delivery>, until: Instant },
+    Parked {
+        delivery: Box<dyn Delivery>,
+        until: Instant,
+    },
 }
 
 impl Deliveries {
@@ -158,13 +161,7 @@ impl Deliveries {
         }
     }
 
-    fn park(
-        &self,
-        open: &mut HashMap<GrantId, Open>,
-        grant: GrantId,
-        serial: u64,
-        delivery: Box<dyn Delivery>,
-    ) {
+    fn park(&self, open: &mut HashMap<GrantId, Open>, grant: GrantId, serial: u64, delivery: Box<dyn Delivery>) {
         let patience = if delivery.bytes_left() == 0 { self.patience.whole } else { self.patience.part };
         let until = Instant::now() + patience;
         if open.len() >= PARKED_MAX {

@@ -47,7 +47,9 @@ impl Notice {
     fn new(event: &'static str, data: &impl Serialize) -> Option<Self> {
         let data = serde_json::to_string(data);
         // Numbers and hex always serialise.
-        data.inspect_err(|error| warn!(%error, event, "an event was lost")).ok().map(|data| Self { event, data: data.into() })
+        data.inspect_err(|error| warn!(%error, event, "an event was lost"))
+            .ok()
+            .map(|data| Self { event, data: data.into() })
     }
 }
 
@@ -159,13 +161,16 @@ impl Poller {
         let newest = newest_first.first().map_or(0, |block| block.view_block);
         if let Some(known) = self.view_block {
             for block in newest_first.iter().rev().filter(|block| block.view_block > known) {
-                self.tell(Notice::new("view-block", &ViewBlockNotice {
-                    view_block: block.view_block,
-                    slot: block.slot,
-                    plays: block.plays,
-                    viewers: &block.viewers,
-                    reward_gwei: block.reward_gwei,
-                }));
+                self.tell(Notice::new(
+                    "view-block",
+                    &ViewBlockNotice {
+                        view_block: block.view_block,
+                        slot: block.slot,
+                        plays: block.plays,
+                        viewers: &block.viewers,
+                        reward_gwei: block.reward_gwei,
+                    },
+                ));
             }
         }
         self.view_block = self.view_block.max(Some(newest));

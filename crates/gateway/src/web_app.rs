@@ -12,8 +12,7 @@ use axum::{
 use std::borrow::Cow;
 
 /// What the root says where no app was embedded.
-const NOT_BUILT: &str =
-    "This gateway was built without the web app: run `npm --prefix web install && npm --prefix web run build`, then build the gateway again.\n";
+const NOT_BUILT: &str = "This gateway was built without the web app: run `npm --prefix web install && npm --prefix web run build`, then build the gateway again.\n";
 /// The page of the app.
 const INDEX: &str = "index.html";
 

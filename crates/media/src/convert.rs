@@ -98,7 +98,8 @@ fn video_codec(plan: &VideoPlan, cell_ms: u64) -> Vec<String> {
 
 fn audio_codec(plan: &AudioPlan, duration_ms: Option<u64>) -> Vec<String> {
     let AudioPlan::Encode { .. } = plan else {
-        return vec!["-c:a".into(), "copy".into()];
+        // Transport streams carry AAC with a header on each frame; MP4 wants its content once, in the track.
+        return ["-c:a", "copy", "-bsf:a", "aac_adtstoasc"].map(str::to_owned).into();
     };
     // Silence where the source has none, from time zero to the end of the pictures: a player waits at a hole.
     let mut filters = String::from("aresample=async=1:first_pts=0");
@@ -109,8 +110,9 @@ fn audio_codec(plan: &AudioPlan, duration_ms: Option<u64>) -> Vec<String> {
 }
 
 fn muxer(flags: &str, fragment_option: &str, fragment_us: u64, file: &str) -> Vec<String> {
-    // `frag_discont` without edit lists makes ffmpeg write the true decoding time of each fragment.
-    let flags = format!("{flags}+empty_moov+default_base_moof+frag_discont");
+    // `frag_discont` without edit lists makes ffmpeg write the true decoding time of each fragment. The movie header
+    // waits for the first packets, which may bring a codec's configuration.
+    let flags = format!("{flags}+empty_moov+delay_moov+default_base_moof+frag_discont");
     let shift = SHIFT_S.to_string();
     #[rustfmt::skip]
     let line = [

@@ -180,6 +180,15 @@ async fn reordered_pictures_and_a_late_start_are_copied_from_matroska() {
 }
 
 #[tokio::test]
+async fn a_transport_stream_is_copied() {
+    let bench = Bench::new();
+    let film = bench.film("stream.ts", &format!("{PICTURES} {SOUND} {H264} -g 25 -bf 2 -c:a aac -f mpegts"));
+    let packaged = bench.package(&film).await.unwrap();
+    assert_eq!((&packaged.plan.video, &packaged.plan.audio), (&VideoPlan::Copy, &Some(AudioPlan::Copy)));
+    assert_eq!(check(&bench, &packaged), 250);
+}
+
+#[tokio::test]
 async fn far_key_frames_and_another_codec_are_encoded() {
     let bench = Bench::new();
     let film = bench.film("far.mkv", &format!("{PICTURES} {SOUND} {H264} -g 250 -c:a libopus"));

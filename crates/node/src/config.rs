@@ -165,16 +165,32 @@ pub struct GatewayConfig {
 pub enum ConfigError {
     /// The file cannot be read.
     #[error("cannot read {}", path.display())]
-    Read { path: PathBuf, #[source] source: io::Error },
+    Read {
+        path: PathBuf,
+        #[source]
+        source: io::Error,
+    },
     /// Not TOML, an unknown key, or a value of the wrong kind.
     #[error("{} is not a configuration", path.display())]
-    Toml { path: PathBuf, #[source] source: Box<toml::de::Error> },
+    Toml {
+        path: PathBuf,
+        #[source]
+        source: Box<toml::de::Error>,
+    },
     /// Not JSON, or not a genesis.
     #[error("{} is not a genesis", path.display())]
-    Json { path: PathBuf, #[source] source: serde_json::Error },
+    Json {
+        path: PathBuf,
+        #[source]
+        source: serde_json::Error,
+    },
     /// A genesis that contradicts itself.
     #[error("{} cannot start a network", path.display())]
-    Genesis { path: PathBuf, #[source] source: GenesisError },
+    Genesis {
+        path: PathBuf,
+        #[source]
+        source: GenesisError,
+    },
 }
 
 impl RoleConfig {

@@ -2,8 +2,8 @@
 
 use crate::{config::ControllerConfig, overlay, role::Shutdown};
 use anyhow::Result;
-use chainflix_controller::{Authority, AuthorityError, CensusConfig, Controller, RegisteredCell};
 use chainflix_contracts::{IRegistry, REGISTRY_ADDRESS, SolCall};
+use chainflix_controller::{Authority, AuthorityError, CensusConfig, Controller, RegisteredCell};
 use chainflix_overlay::{ServeLimits, control::ProviderCard};
 use chainflix_primitives::{AccountAddress, Grant, GrantRequest, Magnet, Manifest, Signed};
 use chainflix_rpc::{
@@ -69,13 +69,12 @@ impl Authority for Chain {
     fn may_publish(&self, account: AccountAddress) -> BoxFuture<'_, Result<bool, AuthorityError>> {
         async move {
             let creator = alloy_primitives::Address::from(account.0);
-            let data = IRegistry::creatorSupervisorCall { creator }.abi_encode();
+            let data = IRegistry::isAdmittedCall { creator }.abi_encode();
             let to = Some(AccountAddress(REGISTRY_ADDRESS.into_array()));
             let call = CallRequest { from: None, to, value: 0, data: HexBytes(data) };
             let answer = self.client.eth_call(&call).await.map_err(failed)?;
-            let supervisor = IRegistry::creatorSupervisorCall::abi_decode_returns(&answer)
-                .map_err(|error| AuthorityError::Silent(Box::new(error)))?;
-            Ok(!supervisor.is_zero())
+            IRegistry::isAdmittedCall::abi_decode_returns(&answer)
+                .map_err(|error| AuthorityError::Silent(Box::new(error)))
         }
         .boxed()
     }

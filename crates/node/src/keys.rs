@@ -15,7 +15,11 @@ use zeroize::Zeroizing;
 pub enum KeyError {
     /// It cannot be read or written.
     #[error("cannot use the key file {}", path.display())]
-    File { path: PathBuf, #[source] source: io::Error },
+    File {
+        path: PathBuf,
+        #[source]
+        source: io::Error,
+    },
     /// Others could read it too.
     #[error("the key file {} can be read by others; run: chmod 600 {}", path.display(), path.display())]
     Open { path: PathBuf },

@@ -10,11 +10,12 @@
 
 use crate::{
     config::{
-        ConfigError, ControllerAt, ControllerConfig, GatewayConfig, OverlayConfig, ProviderConfig, RelayAt, RelayConfig,
-        RoleConfig, ValidatorConfig,
+        ConfigError, ControllerAt, ControllerConfig, GatewayConfig, OverlayConfig, ProviderConfig, RelayAt,
+        RelayConfig, RoleConfig, ValidatorConfig,
     },
     keys::{self, KeyError},
 };
+use chainflix_chain::genesis::CHAIN_ID;
 use chainflix_consensus::ConsensusKey;
 use chainflix_overlay::{NodeKey, RelayError};
 use chainflix_primitives::{
@@ -27,8 +28,6 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// Chain id of the network (EIP-155).
-pub const CHAIN_ID: u64 = 4_408_920;
 /// Coins that exist from the start (white paper, token table).
 pub const GENESIS_CFX: u64 = 6_000_000_000;
 
@@ -89,7 +88,11 @@ pub struct Layout {
 pub enum LayoutError {
     /// The folder cannot be used.
     #[error("cannot use {}", path.display())]
-    Folder { path: PathBuf, #[source] source: io::Error },
+    Folder {
+        path: PathBuf,
+        #[source]
+        source: io::Error,
+    },
     /// A key file.
     #[error(transparent)]
     Key(#[from] KeyError),
@@ -103,7 +106,9 @@ pub enum LayoutError {
     #[error("{} is not the configuration of a {role}", path.display())]
     OtherRole { path: PathBuf, role: &'static str },
     /// Too few processes.
-    #[error("a network needs at least one validator and as many providers as copies; asked for {validators} and {providers}")]
+    #[error(
+        "a network needs at least one validator and as many providers as copies; asked for {validators} and {providers}"
+    )]
     TooSmall { validators: u16, providers: u16 },
 }
 
@@ -234,12 +239,14 @@ impl Layout {
     /// Finds the network in `dir`.
     pub fn open(dir: &Path) -> Result<Self, LayoutError> {
         let genesis = crate::config::read_genesis(&dir.join("genesis.json"))?;
-        let mut names: Vec<String> = (0..genesis.validators.len()).map(|number| format!("validator-{number}")).collect();
+        let mut names: Vec<String> =
+            (0..genesis.validators.len()).map(|number| format!("validator-{number}")).collect();
         names.extend(["relay".to_owned(), "controller".to_owned()]);
         let providers = (0..u16::MAX).map(|number| format!("provider-{number}"));
         names.extend(providers.take_while(|name| dir.join(name).is_dir()));
         names.push("gateway".to_owned());
-        let processes: Vec<_> = names.into_iter().map(|name| (name.clone(), dir.join(name).join("config.toml"))).collect();
+        let processes: Vec<_> =
+            names.into_iter().map(|name| (name.clone(), dir.join(name).join("config.toml"))).collect();
         let path = dir.join("gateway/config.toml");
         let RoleConfig::Gateway(gateway) = RoleConfig::read(&path)? else {
             return Err(LayoutError::OtherRole { path, role: "gateway" });

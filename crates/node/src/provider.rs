@@ -31,7 +31,8 @@ pub(crate) async fn run(config: ProviderConfig, mut shutdown: Shutdown) -> Resul
     let Some(genesis) = read_genesis_from(&client, &mut shutdown).await else { return Ok(()) };
     let validators = genesis.validators.iter().map(|validator| validator.account).collect();
     let controllers = config.controllers.iter().map(|controller| controller.node).collect();
-    let mut settings = chainflix_provider::ProviderConfig::new(account.clone(), box_key.clone(), validators, controllers);
+    let mut settings =
+        chainflix_provider::ProviderConfig::new(account.clone(), box_key.clone(), validators, controllers);
     settings.region = config.region;
     let (receipts, outgoing) = mpsc::channel(RECEIPTS_MAX);
     let provider = Provider::start(settings, store, overlay.dialer(), receipts);
@@ -79,7 +80,8 @@ fn register(client: Client, key: AccountKey, node: NodeId, box_key: BoxPublicKey
                     Err(error) if !told => {
                         told = true;
                         tracing::warn!(
-                            account = key.address().to_checksum(), error = format!("{error:#}"),
+                            account = key.address().to_checksum(),
+                            error = format!("{error:#}"),
                             "not registered yet; the account needs some CFX for the transaction"
                         );
                     }

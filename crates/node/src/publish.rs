@@ -102,7 +102,8 @@ pub async fn publish(options: PublishOptions, progress: &(dyn Fn(Progress) + Sen
 
     let overlay = join(&options).await?;
     let secret = VideoSecret::from_bytes(entropy());
-    let uploader = Uploader { dialer: overlay.dialer(), controller: options.controller.node, creator: options.creator.clone() };
+    let uploader =
+        Uploader { dialer: overlay.dialer(), controller: options.controller.node, creator: options.creator.clone() };
     let sealed = uploader.upload_all(&packaged, &secret, progress).await;
     overlay.close().await;
     let manifest = packaged.manifest(&title, options.creator.address(), &sealed?)?;

@@ -79,7 +79,11 @@ impl Network {
         Ok(())
     }
 
-    async fn wait_until<F: Future<Output = Result<bool>>>(&self, what: &str, mut done: impl FnMut() -> F) -> Result<()> {
+    async fn wait_until<F: Future<Output = Result<bool>>>(
+        &self,
+        what: &str,
+        mut done: impl FnMut() -> F,
+    ) -> Result<()> {
         for _ in 0..600 {
             if done().await.unwrap_or(false) {
                 return Ok(());

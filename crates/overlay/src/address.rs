@@ -69,17 +69,11 @@ impl AddressRecord {
         }
         self.relay_url()?;
         let signature = Signature::from_bytes(&self.signature);
-        endpoint_id(&node)?
-            .verify(&digest(&self.body), &signature)
-            .map_err(|_| AddressError::Forged { node })
+        endpoint_id(&node)?.verify(&digest(&self.body), &signature).map_err(|_| AddressError::Forged { node })
     }
 
     /// Signs what iroh found out about our own ways; the first [`DIRECT_MAX`] of them.
-    pub(crate) fn of<'a>(
-        ways: impl Iterator<Item = &'a TransportAddr>,
-        sequence: u64,
-        key: &NodeKey,
-    ) -> Self {
+    pub(crate) fn of<'a>(ways: impl Iterator<Item = &'a TransportAddr>, sequence: u64, key: &NodeKey) -> Self {
         let mut body = Addresses { node: key.node_id(), sequence, relay: None, direct: Vec::new() };
         for way in ways {
             match way {

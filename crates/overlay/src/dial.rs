@@ -50,7 +50,11 @@ pub enum DialError {
     NotANode(#[from] NodeIdError),
     /// There is no way to it, or it refused the connection.
     #[error("node {node} cannot be reached")]
-    Unreachable { node: NodeId, #[source] source: Arc<dyn Error + Send + Sync> },
+    Unreachable {
+        node: NodeId,
+        #[source]
+        source: Arc<dyn Error + Send + Sync>,
+    },
     /// It did not answer in time.
     #[error("node {node} did not answer within {after_ms} ms")]
     Timeout { node: NodeId, after_ms: u64 },
@@ -91,7 +95,10 @@ enum SlotState {
     #[default]
     Idle,
     Connected(Connection),
-    Failed { at: Instant, source: Arc<dyn Error + Send + Sync> },
+    Failed {
+        at: Instant,
+        source: Arc<dyn Error + Send + Sync>,
+    },
 }
 
 struct Inner {

@@ -72,7 +72,11 @@ pub enum BindError {
     NoRelay,
     /// The socket is taken or not ours to take.
     #[error("cannot bind {bind}")]
-    Socket { bind: SocketAddr, #[source] source: Box<dyn Error + Send + Sync> },
+    Socket {
+        bind: SocketAddr,
+        #[source]
+        source: Box<dyn Error + Send + Sync>,
+    },
 }
 
 /// A running overlay node. Dropping it stops its tasks; [`Overlay::close`] says goodbye to peers as well.

@@ -42,16 +42,32 @@ pub struct RelayServerConfig {
 pub enum RelayError {
     /// Certificate or key cannot be read or kept.
     #[error("cannot use {path}")]
-    Folder { path: PathBuf, #[source] source: io::Error },
+    Folder {
+        path: PathBuf,
+        #[source]
+        source: io::Error,
+    },
     /// No certificate can be made for this host.
     #[error("cannot make a certificate for {host:?}")]
-    Certificate { host: String, #[source] source: rcgen::Error },
+    Certificate {
+        host: String,
+        #[source]
+        source: rcgen::Error,
+    },
     /// Certificate and key do not fit together.
     #[error("certificate and key in {folder} cannot be used")]
-    Tls { folder: PathBuf, #[source] source: rustls::Error },
+    Tls {
+        folder: PathBuf,
+        #[source]
+        source: rustls::Error,
+    },
     /// The sockets are taken or not ours to take.
     #[error("cannot serve at {bind}")]
-    Serve { bind: SocketAddr, #[source] source: Box<dyn Error + Send + Sync> },
+    Serve {
+        bind: SocketAddr,
+        #[source]
+        source: Box<dyn Error + Send + Sync>,
+    },
 }
 
 /// The relay's certificate (DER) in its folder: what clients are given to believe it.
@@ -80,8 +96,7 @@ impl RelayServer {
         relay.tls = Some(TlsConfig::new(bind, CertConfig::Manual { server_config: tls }));
         let mut server = ServerConfig::default();
         server.relay = Some(relay);
-        let server =
-            Server::spawn(server).await.map_err(|error| RelayError::Serve { bind, source: error.into() })?;
+        let server = Server::spawn(server).await.map_err(|error| RelayError::Serve { bind, source: error.into() })?;
         let port = server.https_addr().unwrap_or(bind).port();
         let host = match config.host.parse::<IpAddr>() {
             Ok(IpAddr::V6(address)) => format!("[{address}]"),

@@ -103,7 +103,11 @@ pub enum StoreError {
     Refused { provider: NodeId, refusal: StoreRefusal },
     /// It went away or fell silent.
     #[error("provider {provider} stopped answering")]
-    Interrupted { provider: NodeId, #[source] source: StreamError },
+    Interrupted {
+        provider: NodeId,
+        #[source]
+        source: StreamError,
+    },
     /// It answered something that is no answer to this.
     #[error("provider {provider} answered out of turn")]
     Protocol { provider: NodeId },

@@ -144,6 +144,17 @@ impl PeerStream {
         let _ = self.send.finish();
     }
 
+    /// Says that nothing more comes, and waits until the peer has all of it: what is on its way when a connection is
+    /// closed is lost.
+    pub async fn finish_delivered(&mut self) -> Result<(), StreamError> {
+        self.finish();
+        match timeout(self.stall, self.send.stopped()).await {
+            Ok(Ok(_)) => Ok(()),
+            Ok(Err(error)) => Err(write_error(error.into())),
+            Err(_) => Err(stalled(self.stall)),
+        }
+    }
+
     /// Gives the stream up in both directions: unlike a finish, the peer sees that something is missing.
     pub fn abandon(&mut self, code: u32) {
         let _ = self.send.reset(VarInt::from_u32(code));

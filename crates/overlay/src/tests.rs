@@ -93,7 +93,10 @@ async fn garbage_length_lies_and_silence_end_one_request_and_nothing_else() {
 
     let mut liar = open().await;
     liar.write(&u32::MAX.to_le_bytes()).await.unwrap();
-    assert!(matches!(server.ended.recv().await.unwrap(), Err(StreamError::TooLarge { bytes: 0xffff_ffff, most: 1_000 })));
+    assert!(matches!(
+        server.ended.recv().await.unwrap(),
+        Err(StreamError::TooLarge { bytes: 0xffff_ffff, most: 1_000 })
+    ));
     let mut garbage = open().await;
     garbage.write(&[5, 0, 0, 0, 0xff, 0xff, 0xff, 0xff, 1]).await.unwrap();
     assert!(matches!(server.ended.recv().await.unwrap(), Err(StreamError::Encoding(_))));

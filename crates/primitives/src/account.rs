@@ -61,15 +61,14 @@ pub struct Signature(pub [u8; 65]);
 impl Signature {
     /// The account whose key made this signature over `digest`.
     pub fn recover(&self, digest: &[u8; 32]) -> Result<AccountAddress, SignatureError> {
-        let signature =
-            k256::ecdsa::Signature::from_slice(&self.0[..64]).map_err(|_| SignatureError::Malformed)?;
+        let signature = k256::ecdsa::Signature::from_slice(&self.0[..64]).map_err(|_| SignatureError::Malformed)?;
         // One signature must have one form: a record's bytes are part of what is voted on.
         if signature.normalize_s().is_some() {
             return Err(SignatureError::Malformed);
         }
         let recovery = RecoveryId::from_byte(self.0[64]).ok_or(SignatureError::Malformed)?;
-        let key = VerifyingKey::recover_from_prehash(digest, &signature, recovery)
-            .map_err(|_| SignatureError::Malformed)?;
+        let key =
+            VerifyingKey::recover_from_prehash(digest, &signature, recovery).map_err(|_| SignatureError::Malformed)?;
         Ok(AccountAddress::of(&key))
     }
 }

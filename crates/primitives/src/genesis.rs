@@ -145,8 +145,15 @@ pub enum GenesisError {
 
 impl RewardSplit {
     /// What the network uses until creators choose their own ratios.
-    pub const DEFAULT: Self =
-        Self { creator: 300, viewer: 300, activators: 100, storage: 150, validators: 80, supervisor: 30, operation: 40 };
+    pub const DEFAULT: Self = Self {
+        creator: 300,
+        viewer: 300,
+        activators: 100,
+        storage: 150,
+        validators: 80,
+        supervisor: 30,
+        operation: 40,
+    };
 
     /// The sum of all shares, in thousandths.
     pub fn sum(&self) -> u32 {

@@ -20,6 +20,7 @@
 pub mod account;
 pub mod address;
 pub mod genesis;
+mod hex_text;
 pub mod identity;
 pub mod manifest;
 pub mod message;

@@ -61,7 +61,7 @@ pub struct Track {
     /// Picture height in pixels; 0 for sound.
     pub height: u32,
     /// The CMAF initialisation segment. Not secret: it holds parameters only.
-    #[serde(with = "hex_bytes")]
+    #[serde(with = "crate::hex_text::bytes")]
     pub init: Vec<u8>,
 }
 
@@ -201,20 +201,6 @@ fn within(what: &'static str, value: u64, least: u64, most: u64) -> Result<(), M
     if (least..=most).contains(&value) { Ok(()) } else { Err(ManifestError::OutOfRange { what, value, least, most }) }
 }
 
-pub(crate) mod hex_bytes {
-    //! Byte strings as `0x` hex in JSON.
-    use serde::{Deserialize, Deserializer, Serializer, de::Error as _};
-
-    pub fn serialize<S: Serializer>(bytes: &[u8], serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(&format!("0x{}", hex::encode(bytes)))
-    }
-
-    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<u8>, D::Error> {
-        let text = <String as Deserialize>::deserialize(deserializer)?;
-        hex::decode(text.strip_prefix("0x").unwrap_or(&text)).map_err(D::Error::custom)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -225,12 +211,10 @@ mod tests {
             size: 30,
             start_ms,
             duration_ms,
-            fragments: vec![
-                Fragment { track: 0, size: 20, start_ms },
-                Fragment { track: 1, size: 10, start_ms },
-            ],
+            fragments: vec![Fragment { track: 0, size: 20, start_ms }, Fragment { track: 1, size: 10, start_ms }],
         };
-        let track = |kind, media_type: &str| Track { kind, media_type: media_type.into(), width: 0, height: 0, init: vec![1] };
+        let track =
+            |kind, media_type: &str| Track { kind, media_type: media_type.into(), width: 0, height: 0, init: vec![1] };
         Manifest {
             title: "영화".into(),
             creator: AccountAddress([2; 20]),

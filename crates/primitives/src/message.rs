@@ -117,6 +117,7 @@ pub struct PlayCode {
     /// The grant it was fetched by.
     pub grant: GrantId,
     /// Random constant of the nonce.
+    #[serde(with = "crate::hex_text::array")]
     pub constant: [u8; 16],
     /// Leading zero bits the nonce hash must have.
     pub difficulty_bits: u8,
@@ -181,6 +182,7 @@ pub struct PlayData {
     /// The slot in which the play ended, by the viewer.
     pub slot: u64,
     /// Public name of the DownloadKey.
+    #[serde(with = "crate::hex_text::array")]
     pub download_key: [u8; 16],
     /// The running hash after the last play point.
     pub hash: Digest,

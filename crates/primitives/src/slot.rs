@@ -34,6 +34,7 @@ pub struct SlotVote {
     /// [`SlotProposal::digest`] of what is voted on.
     pub proposal: crate::Digest,
     /// Bit `i` (least significant first) says whether play `i` is held true.
+    #[serde(with = "crate::hex_text::bytes")]
     pub held_true: Vec<u8>,
 }
 
@@ -44,6 +45,7 @@ pub struct VoteEntry {
     /// Number of the validator in the genesis.
     pub validator: u16,
     /// As in [`SlotVote::held_true`].
+    #[serde(with = "crate::hex_text::bytes")]
     pub held_true: Vec<u8>,
     /// Over the [`SlotVote`].
     pub signature: Signature,

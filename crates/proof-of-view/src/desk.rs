@@ -19,18 +19,18 @@ mod judge;
 pub(crate) mod tests;
 
 use crate::{
-    LedgerState, Refusal, ValidatorMessage,
+    LedgerState, Refusal, Settlement, ValidatorMessage,
     limits::{Limits, Origin},
     receipts::Grants,
     slots::Slots,
 };
 use chainflix_primitives::{
-    AccountAddress, AccountKey, BoxPublicKey, CellId, Magnet, NetworkGenesis, NetworkSecret, NodeId, PlayCode, PlayData,
-    PlayId, Receipt, Signed, ViewPayload, VideoSecret,
+    AccountAddress, AccountKey, BoxPublicKey, CellId, Magnet, NetworkGenesis, NetworkSecret, NodeId, PlayCode,
+    PlayData, PlayId, Receipt, Signed, VideoSecret, ViewPayload,
 };
 use serde::{Deserialize, Serialize};
 use std::{
-    collections::{BTreeMap, HashMap, VecDeque},
+    collections::{BTreeMap, HashMap, HashSet, VecDeque},
     sync::Arc,
 };
 
@@ -204,14 +204,15 @@ impl Desk {
         self.head = self.head.max(number);
     }
 
-    /// Learns what a finalised view block settled; `accepted` are places in the payload.
-    pub fn settled(&mut self, payload: &ViewPayload, view_block: u64, accepted: &[u32]) {
-        for (place, record) in (0..).zip(&payload.proposal.plays) {
-            let status = match accepted.contains(&place) {
-                true => PlayStatus::Accepted { view_block },
+    /// Learns what a finalised view block settled.
+    pub fn settled(&mut self, payload: &ViewPayload, settlement: &Settlement) {
+        let accepted: HashSet<PlayId> = settlement.accepted.iter().map(|play| play.play).collect();
+        for play in payload.proposal.plays.iter().map(|record| record.code.body.id) {
+            let status = match accepted.contains(&play) {
+                true => PlayStatus::Accepted { view_block: settlement.view_block },
                 false => PlayStatus::Refused(Refusal::Outvoted),
             };
-            self.close(&record.code.body.id, status);
+            self.close(&play, status);
         }
     }
 

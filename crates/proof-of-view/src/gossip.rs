@@ -1,7 +1,7 @@
 //! What validators tell each other about views, apart from blocks.
 
-use chainflix_primitives::{Grant, PlayCode, PlayData, Receipt, Signed, SlotProposal, SlotVote};
 use borsh::{BorshDeserialize, BorshSerialize};
+use chainflix_primitives::{Grant, PlayCode, PlayData, Receipt, Signed, SlotProposal, SlotVote};
 
 /// Largest encoded message, in bytes: a full slot proposal.
 pub const MESSAGE_BYTES_MAX: usize = 6 << 20;

@@ -65,10 +65,18 @@ pub enum SettleError {
     SlotNotOver { slot: u64, end_ms: u64, block_ms: u64 },
     /// Not signed by the proposer of that slot and attempt.
     #[error("the proposal of slot {slot} is not signed by its proposer")]
-    Proposer { slot: u64, #[source] source: SignatureError },
+    Proposer {
+        slot: u64,
+        #[source]
+        source: SignatureError,
+    },
     /// Not the validator's vote on this proposal.
     #[error("the vote of validator {validator} is not its own")]
-    Vote { validator: u16, #[source] source: SignatureError },
+    Vote {
+        validator: u16,
+        #[source]
+        source: SignatureError,
+    },
     /// No play was carried: such a payload says nothing and is left out of the block.
     #[error("no play of slot {slot} was accepted")]
     NothingAccepted { slot: u64 },
@@ -218,9 +226,16 @@ impl LedgerState {
 
     /// `keccak256(previous root, slot, view block, root of the accepted plays, root of the awards)`: Keccak, so that a
     /// contract that reads the root by EIP-4788 can check a proof cheaply.
-    fn next_root(&self, payload: &ViewPayload, view_block: u64, accepted: &[AcceptedPlay], awarded: &[Credit]) -> Digest {
+    fn next_root(
+        &self,
+        payload: &ViewPayload,
+        view_block: u64,
+        accepted: &[AcceptedPlay],
+        awarded: &[Credit],
+    ) -> Digest {
         let plays = accepted.iter().map(|play| play_leaf(&payload.proposal.plays[play.index])).collect();
-        let credits = awarded.iter().map(|credit| keccak(&[&[0], &credit.account.0, &credit.gwei.to_be_bytes()])).collect();
+        let credits =
+            awarded.iter().map(|credit| keccak(&[&[0], &credit.account.0, &credit.gwei.to_be_bytes()])).collect();
         Digest(keccak(&[
             &self.head.root.0,
             &payload.proposal.slot.to_be_bytes(),
@@ -245,7 +260,10 @@ fn play_leaf(record: &PlayRecord) -> [u8; 32] {
 /// Root of a binary tree; a node without a sibling moves up as it is (as in RFC 6962, leaves and nodes are told apart).
 fn merkle_root(mut level: Vec<[u8; 32]>) -> [u8; 32] {
     while level.len() > 1 {
-        level = level.chunks(2).map(|pair| if let [left, right] = pair { keccak(&[&[1], left, right]) } else { pair[0] }).collect();
+        level = level
+            .chunks(2)
+            .map(|pair| if let [left, right] = pair { keccak(&[&[1], left, right]) } else { pair[0] })
+            .collect();
     }
     level.first().copied().unwrap_or_default()
 }

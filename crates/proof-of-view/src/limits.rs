@@ -28,10 +28,8 @@ pub struct Limits {
 impl Limits {
     /// Refuses when the origin has as many plays running as it may.
     pub fn check(&self, params: &ProtocolParams, origin: &Origin) -> Result<(), Refusal> {
-        let scopes = [
-            ("home", &origin.home, params.plays_per_home),
-            ("network", &origin.network, params.plays_per_network),
-        ];
+        let scopes =
+            [("home", &origin.home, params.plays_per_home), ("network", &origin.network, params.plays_per_network)];
         for (scope, range, most) in scopes {
             if self.running.get(range).is_some_and(|running| *running >= most) {
                 return Err(Refusal::TooManyPlays { scope, most, retry_ms: params.cell_ms / 4 });

@@ -61,7 +61,8 @@ pub fn nonce_is_right(code: &PlayCode, hash: &Digest, nonce: u64) -> bool {
 /// Tries `count` nonces from `from` on.
 pub fn search_nonce(code: &PlayCode, hash: &Digest, from: u64, count: u64) -> Option<u64> {
     let hasher = nonce_hasher(code, hash);
-    (from..from.saturating_add(count)).find(|nonce| leading_zero_bits(&hasher, *nonce) >= u32::from(code.difficulty_bits))
+    (from..from.saturating_add(count))
+        .find(|nonce| leading_zero_bits(&hasher, *nonce) >= u32::from(code.difficulty_bits))
 }
 
 #[cfg(test)]

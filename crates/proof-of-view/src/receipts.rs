@@ -89,7 +89,9 @@ impl Grants {
         let mut ranges = Vec::new();
         let mut differ = false;
         for id in self.by_cell.get(&(*viewer, *cell)).into_iter().flatten() {
-            let Some(Entry { viewer: Some(viewer), provider: Some(provider), .. }) = self.entries.get(id) else { continue };
+            let Some(Entry { viewer: Some(viewer), provider: Some(provider), .. }) = self.entries.get(id) else {
+                continue;
+            };
             match viewer == provider {
                 true => ranges.push((viewer.start, viewer.end, viewer.provider)),
                 false => differ = true,

@@ -143,7 +143,6 @@ impl Refusal {
         match self {
             Self::TooManyPlays { retry_ms, .. } | Self::Busy { retry_ms } => Advice::TryAgain { after_ms: *retry_ms },
             Self::NoSource | Self::UnknownGrant => Advice::TryAgain { after_ms: 1_000 },
-            Self::TooEarly { early_ms } => Advice::TryAgain { after_ms: *early_ms },
             _ => Advice::GiveUp,
         }
     }

@@ -55,7 +55,13 @@ impl Slots {
     }
 
     /// Opens a ballot. `false` when it is not its proposer's, or there already.
-    pub fn open(&mut self, genesis: &NetworkGenesis, ledger: &LedgerState, proposal: Signed<SlotProposal>, now_ms: u64) -> bool {
+    pub fn open(
+        &mut self,
+        genesis: &NetworkGenesis,
+        ledger: &LedgerState,
+        proposal: Signed<SlotProposal>,
+        now_ms: u64,
+    ) -> bool {
         let SlotProposal { slot, attempt, .. } = proposal.body;
         let newest = genesis.params.slot_at(genesis.genesis_time_ms, now_ms);
         let wanted = !ledger.is_settled(slot) && slot <= newest && slot + CARRY_SLOTS_MAX >= newest;

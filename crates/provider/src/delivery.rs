@@ -145,13 +145,9 @@ impl DeliveryProtocol {
         }
         while sent.end < cell.size() {
             let chunks = if sent.end == from { 1 } else { FRAME_CHUNKS };
-            let frame = match self.frame(cell.clone(), keystream.clone(), sent.clone(), chunks).await? {
-                (frame, next) => {
-                    // Counted before it is written: part of a frame may arrive although the write fails.
-                    sent = next;
-                    frame
-                }
-            };
+            let frame;
+            // Counted before it is written: part of a frame may arrive although the write fails.
+            (frame, sent) = self.frame(cell.clone(), keystream.clone(), sent, chunks).await?;
             let bytes = frame.len() as u64;
             match stream.write_bytes(frame).await {
                 Ok(()) => _ = self.delivered_bytes.fetch_add(bytes, Ordering::Relaxed),
@@ -237,8 +233,7 @@ impl DeliveryProtocol {
             return Ok(Some(sent.digest()));
         }
         // The viewer stopped early. Reading again is rare and costs less than hashing ahead for everybody.
-        let (cell, from) = (cell.clone(), sent.from);
-        let mut again = Sent { from, end: from, hasher: blake3::Hasher::new() };
+        let mut again = Sent { from: sent.from, end: sent.from, hasher: blake3::Hasher::new() };
         while again.end < end {
             let chunks = (end - again.end).div_ceil(CHUNK_BYTES).min(FRAME_CHUNKS);
             (_, again) = self.frame(cell.clone(), keystream.clone(), again, chunks).await?;

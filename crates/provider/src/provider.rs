@@ -1,7 +1,11 @@
 //! The provider role of one process.
 
 use crate::{
-    admission::Admission, announcer::Announcer, delivery::DeliveryProtocol, grant::GrantPolicy, intake::IntakeProtocol,
+    admission::Admission,
+    announcer::Announcer,
+    delivery::DeliveryProtocol,
+    grant::GrantPolicy,
+    intake::IntakeProtocol,
     store::{Store, Usage},
 };
 use chainflix_overlay::{Clock, Dialer, Protocol, control::ProviderCard};
@@ -40,7 +44,12 @@ pub struct ProviderConfig {
 
 impl ProviderConfig {
     /// A provider with the usual limits.
-    pub fn new(account: AccountKey, box_key: BoxKey, validators: Vec<AccountAddress>, controllers: Vec<NodeId>) -> Self {
+    pub fn new(
+        account: AccountKey,
+        box_key: BoxKey,
+        validators: Vec<AccountAddress>,
+        controllers: Vec<NodeId>,
+    ) -> Self {
         Self {
             account,
             box_key,
@@ -86,8 +95,7 @@ impl Provider {
         receipts: mpsc::Sender<Signed<Receipt>>,
     ) -> Self {
         let (node, account) = (dialer.node_id(), config.account.address());
-        let card =
-            ProviderCard { account, node, box_key: config.box_key.public_key(), region: config.region.clone() };
+        let card = ProviderCard { account, node, box_key: config.box_key.public_key(), region: config.region.clone() };
         let card = Signed::new(card, &config.account);
         let mut announcers = JoinSet::new();
         for controller in config.controllers.iter().copied() {

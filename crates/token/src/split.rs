@@ -98,7 +98,10 @@ mod tests {
             viewer: account(1),
             creator: account(2),
             supervisor: account(3),
-            providers: vec![ProviderShare { provider: account(4), bytes: 75 }, ProviderShare { provider: account(5), bytes: 25 }],
+            providers: vec![
+                ProviderShare { provider: account(4), bytes: 75 },
+                ProviderShare { provider: account(5), bytes: 25 },
+            ],
             cell_bytes: 100,
             validators: vec![account(6), account(7), account(8)],
         }

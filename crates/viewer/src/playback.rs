@@ -21,7 +21,11 @@ pub enum ViewError {
     NotForUs { what: &'static str },
     /// A key was sealed to somebody else.
     #[error("the {what} does not open")]
-    Unseal { what: &'static str, #[source] source: UnsealError },
+    Unseal {
+        what: &'static str,
+        #[source]
+        source: UnsealError,
+    },
     /// The provider lied.
     #[error("the provider sent something else than the cell")]
     Delivery(#[from] DeliveryError),
@@ -61,7 +65,9 @@ impl ViewError {
     /// What to do next: a provider that lied is never asked again, a validator's nonsense is asked elsewhere.
     pub fn advice(&self) -> Advice {
         match self {
-            Self::Delivery(_) | Self::NotAValidator { .. } | Self::NotForUs { .. } | Self::Unseal { .. } => Advice::TryAnother,
+            Self::Delivery(_) | Self::NotAValidator { .. } | Self::NotForUs { .. } | Self::Unseal { .. } => {
+                Advice::TryAnother
+            }
             _ => Advice::GiveUp,
         }
     }
@@ -246,7 +252,11 @@ impl Playback {
         arrived(&self.sealed, start, end)
     }
 
-    fn check_validator<T: chainflix_primitives::Signable>(&self, what: &'static str, said: &Signed<T>) -> Result<(), ViewError> {
+    fn check_validator<T: chainflix_primitives::Signable>(
+        &self,
+        what: &'static str,
+        said: &Signed<T>,
+    ) -> Result<(), ViewError> {
         let signer = said.signer().ok();
         let known = signer.and_then(|signer| self.viewer.genesis.validator_index(&signer));
         known.map(|_| ()).ok_or(ViewError::NotAValidator { what })
@@ -269,8 +279,8 @@ mod tests {
     use super::*;
     use chainflix_cell::ChunkHashes;
     use chainflix_primitives::{
-        AccountAddress, AccountKey, BoxKey, Fragment, Manifest, NetworkGenesis, NetworkSecret, ProtocolParams, SealedKey,
-        Track, TrackKind, ValidatorIdentity, VideoSecret,
+        AccountAddress, AccountKey, BoxKey, Fragment, Manifest, NetworkGenesis, NetworkSecret, ProtocolParams,
+        SealedKey, Track, TrackKind, ValidatorIdentity, VideoSecret,
     };
 
     const PLAIN: usize = 100_000;
@@ -296,7 +306,8 @@ mod tests {
             duration_ms: 60_000,
             fragments: vec![Fragment { track: 0, size: PLAIN as u32, start_ms: 0 }],
         };
-        let track = Track { kind: TrackKind::Video, media_type: "video/mp4".into(), width: 1, height: 1, init: vec![0] };
+        let track =
+            Track { kind: TrackKind::Video, media_type: "video/mp4".into(), width: 1, height: 1, init: vec![0] };
         let manifest = Manifest {
             title: "film".into(),
             creator: AccountAddress([4; 20]),

@@ -38,7 +38,8 @@ fn view() -> Value {
     let mut sealed = plain.clone();
     Keystream::sealing(&video.cell_key(0)).apply(0, &mut sealed);
     let cell = ChunkHashes::of(&sealed).root();
-    let track = Track { kind: TrackKind::Video, media_type: "video/mp4".into(), width: 16, height: 9, init: vec![1, 2] };
+    let track =
+        Track { kind: TrackKind::Video, media_type: "video/mp4".into(), width: 16, height: 9, init: vec![1, 2] };
     let fragments = vec![Fragment { track: 0, size: SIZE as u32, start_ms: 0 }];
     let entry = CellEntry { id: cell, size: SIZE as u64, start_ms: 0, duration_ms: 60_000, fragments };
     let manifest = Manifest {
@@ -103,11 +104,14 @@ fn view() -> Value {
 
     let heads: Vec<_> = (1..=6u32).map(|point| (point, BlockHash([point as u8 + 20; 32]))).collect();
     let positions = heads.iter().map(|(point, _)| u64::from(*point) * 10_000 - 5_000);
-    let points: Vec<_> = positions.zip(&heads).map(|(position_ms, head)| {
-        let progress = playback.advance(position_ms, *head).unwrap();
-        assert_eq!(u32::from(progress.folded), head.0);
-        json!({ "positionMs": position_ms, "number": head.0, "hash": head.1 })
-    }).collect();
+    let points: Vec<_> = positions
+        .zip(&heads)
+        .map(|(position_ms, head)| {
+            let progress = playback.advance(position_ms, *head).unwrap();
+            assert_eq!(u32::from(progress.folded), head.0);
+            json!({ "positionMs": position_ms, "number": head.0, "hash": head.1 })
+        })
+        .collect();
     let nonce = playback.search_nonce(0, 1 << 18).unwrap().unwrap();
     let proof = playback.prove(4, nonce).unwrap();
 

@@ -73,11 +73,6 @@ impl ViewLedger {
         decoded.collect()
     }
 
-    /// The view block that settled `slot`, if it is one of the newest.
-    pub fn view_of_slot(&self, slot: u64) -> Result<Option<ViewBlock>, LedgerError> {
-        Ok(self.view_blocks(u64::MAX, 16)?.into_iter().find(|view| view.slot == slot))
-    }
-
     /// Where an accepted play is.
     pub fn play(&self, play: &PlayId) -> Result<Option<PlayPlace>, LedgerError> {
         let read = self.store.begin_read()?;

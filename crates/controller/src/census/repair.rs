@@ -41,8 +41,7 @@ impl Census {
         if now_ms.saturating_sub(self.started_ms) < self.config.settle_ms {
             return Vec::new();
         }
-        let waiting: Vec<CellId> = 
-            self.short.iter().filter(|cell| !self.under_way.contains(*cell)).copied().collect();
+        let waiting: Vec<CellId> = self.short.iter().filter(|cell| !self.under_way.contains(*cell)).copied().collect();
         let mut jobs = Vec::new();
         for cell in waiting {
             if jobs.len() == most {

@@ -1,3 +1,5 @@
+//! The census as a pure function of what it was told.
+
 use super::*;
 use chainflix_primitives::{AccountKey, BoxPublicKey};
 

@@ -1,8 +1,11 @@
+//! Providers that die, lie or come back; controllers that restart.
+
 use super::*;
 use chainflix_overlay::{
     AddressRecord, Addresses, Alpn,
     control::{
-        Announcement, CONTROL_FRAME_BYTES_MAX, ControlAnswer, ControlRefusal, Heartbeat, announce, heartbeat, put_address,
+        Announcement, CONTROL_FRAME_BYTES_MAX, ControlAnswer, ControlRefusal, Heartbeat, announce, heartbeat,
+        put_address,
     },
 };
 

@@ -173,12 +173,8 @@ impl Peer {
         let nodes = controllers.iter().map(|controller| controller.node).collect();
         let overlay = overlay(seed, any_port(), controllers).await;
         let (sender, receipts) = mpsc::channel(8);
-        let mut config = ProviderConfig::new(
-            account(seed),
-            BoxKey::from_bytes([seed; 32]),
-            vec![chain.validator.address()],
-            nodes,
-        );
+        let mut config =
+            ProviderConfig::new(account(seed), BoxKey::from_bytes([seed; 32]), vec![chain.validator.address()], nodes);
         config.heartbeat = Duration::from_millis(50);
         let provider = Provider::start(config, store.clone(), overlay.dialer(), sender);
         let serving = overlay.serve(provider.protocols(), ServeLimits::default());

@@ -1,3 +1,5 @@
+//! Publishing and finding, with everybody well.
+
 use super::*;
 use chainflix_overlay::control::ControlRefusal;
 

@@ -7,9 +7,7 @@ use axum::{
     extract::{ConnectInfo, State},
     http::{HeaderMap, StatusCode},
 };
-use chainflix_primitives::{
-    Grant, GrantRequest, PlayAnswer, PlayData, PlayId, PlayRequest, Receipt, Signed,
-};
+use chainflix_primitives::{Grant, GrantRequest, PlayAnswer, PlayData, PlayId, PlayRequest, Receipt, Signed};
 use chainflix_rpc::types::PlayReport;
 use std::{net::SocketAddr, sync::Arc};
 

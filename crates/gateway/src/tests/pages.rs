@@ -36,7 +36,8 @@ async fn files_have_their_types_and_hashed_ones_are_kept() {
 async fn no_path_leaves_the_app() {
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
     let village = village().await;
-    for path in ["/../Cargo.toml", "/..%2fCargo.toml", "/assets/../../Cargo.toml", "//etc/hosts", "/%2e%2e/Cargo.toml"] {
+    for path in ["/../Cargo.toml", "/..%2fCargo.toml", "/assets/../../Cargo.toml", "//etc/hosts", "/%2e%2e/Cargo.toml"]
+    {
         // By hand, since a client would tidy the path.
         let mut stream = tokio::net::TcpStream::connect(village.url.trim_start_matches("http://")).await.unwrap();
         let request = format!("GET {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n");

@@ -9,8 +9,8 @@ use axum::{Router, extract::State, http::HeaderMap, routing::post};
 use bytes::Bytes;
 use chainflix_primitives::{
     AccountAddress, AccountKey, BlockHash, BoxPublicKey, CellEntry, CellId, Digest, Fragment, Grant, GrantId,
-    GrantRequest, Magnet, Manifest, NetworkGenesis, NodeId, ProtocolParams, Receipt, SealedKey, Signed, Track, TrackKind,
-    ValidatorIdentity,
+    GrantRequest, Magnet, Manifest, NetworkGenesis, NodeId, ProtocolParams, Receipt, SealedKey, Signed, Track,
+    TrackKind, ValidatorIdentity,
 };
 use chainflix_rpc::Client;
 use futures::{FutureExt as _, future::BoxFuture};
@@ -96,7 +96,13 @@ pub fn manifest() -> Manifest {
         title: "A film".into(),
         creator: AccountAddress([5; 20]),
         play_time_ms: 1_000,
-        tracks: vec![Track { kind: TrackKind::Video, media_type: "video/mp4".into(), width: 4, height: 2, init: vec![1] }],
+        tracks: vec![Track {
+            kind: TrackKind::Video,
+            media_type: "video/mp4".into(),
+            width: 4,
+            height: 2,
+            init: vec![1],
+        }],
         cells: vec![CellEntry {
             id: CellId([3; 32]),
             size: 20,
@@ -155,11 +161,13 @@ pub fn receipt(id: u8, end: u64) -> Signed<Receipt> {
     Signed::new(body, &key())
 }
 
+type Feed = mpsc::Receiver<Result<Bytes, NetworkError>>;
+
 /// A controller and a provider in memory. Tests feed the bytes of the one delivery.
 #[derive(Default)]
 pub struct Peers {
     pub refusal: Mutex<Option<NetworkError>>,
-    pub feed: Mutex<Option<(u64, mpsc::Receiver<Result<Bytes, NetworkError>>)>>,
+    pub feed: Mutex<Option<(u64, Feed)>>,
     /// Deliveries that are neither finished nor stopped.
     pub running: Arc<AtomicUsize>,
     /// What the provider was told: the end of the range.
@@ -168,7 +176,7 @@ pub struct Peers {
 
 struct Fed {
     left: u64,
-    feed: mpsc::Receiver<Result<Bytes, NetworkError>>,
+    feed: Feed,
     running: Arc<AtomicUsize>,
     finished: Arc<Mutex<Vec<u64>>>,
 }
@@ -259,8 +267,7 @@ pub async fn village_with(options: Options, web_app: WebApp) -> Village {
     let peers = Arc::new(Peers::default());
     let (stop, stopped) = oneshot::channel();
     let client = Client::new([validator_url]).unwrap();
-    let served =
-        serve_app(listener, client, peers.clone(), web_app, options, async move { _ = stopped.await });
+    let served = serve_app(listener, client, peers.clone(), web_app, options, async move { _ = stopped.await });
     let http = reqwest::Client::builder().timeout(Duration::from_secs(20)).build().unwrap();
     Village { url, http, validator, peers, stop, server: tokio::spawn(served) }
 }

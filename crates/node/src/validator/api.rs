@@ -1,11 +1,18 @@
 //! The validator's answers to JSON-RPC.
 
-use super::{catalogue::{OfferError, SharedVideos}, desk::{DeskGone, DeskHandle}};
+use super::{
+    catalogue::{OfferError, SharedVideos},
+    desk::{DeskGone, DeskHandle},
+};
 use crate::{entropy, now_ms};
-use chainflix_chain::{execution::ExecutionLayer, ledger::{LedgerError, ViewBlock as Stored, ViewLedger}};
+use chainflix_chain::{
+    execution::ExecutionLayer,
+    ledger::{LedgerError, ViewBlock as Stored, ViewLedger},
+};
 use chainflix_consensus::FinalizedBlock;
 use chainflix_primitives::{
-    AccountAddress, BlockHash, Grant, Magnet, NetworkGenesis, PlayAnswer, PlayData, PlayId, PlayRequest, Receipt, Signed,
+    AccountAddress, BlockHash, Grant, Magnet, NetworkGenesis, PlayAnswer, PlayData, PlayId, PlayRequest, Receipt,
+    Signed,
 };
 use chainflix_proof_of_view::{PlayStatus, Source};
 use chainflix_rpc::{
@@ -44,9 +51,7 @@ fn gone(gone: DeskGone) -> ApiError {
 }
 
 /// Runs a look-up that reads the disk off the asynchronous threads.
-async fn look<T: Send + 'static>(
-    job: impl FnOnce() -> anyhow::Result<T> + Send + 'static,
-) -> Result<T, ApiError> {
+async fn look<T: Send + 'static>(job: impl FnOnce() -> anyhow::Result<T> + Send + 'static) -> Result<T, ApiError> {
     let done = spawn_blocking(job).await.map_err(ApiError::internal)?;
     done.map_err(|error| ApiError::internal(error.into_boxed_dyn_error()))
 }

@@ -30,7 +30,11 @@ pub(crate) enum OfferError {
     OtherRecord { magnet: Magnet },
     /// This validator failed.
     #[error("the manifest of {magnet} could not be kept")]
-    Failed { magnet: Magnet, #[source] source: anyhow::Error },
+    Failed {
+        magnet: Magnet,
+        #[source]
+        source: anyhow::Error,
+    },
 }
 
 /// The videos of the chain.

@@ -13,7 +13,10 @@ use super::catalogue::SharedVideos;
 use crate::now_ms;
 use bytes::Bytes;
 use chainflix_chain::ledger::{Preview, ViewLedger};
-use chainflix_consensus::{ConsensusHandle, FinalizedBlock, PayloadSource, gossip::{GossipReceiver, GossipSender}};
+use chainflix_consensus::{
+    ConsensusHandle, FinalizedBlock, PayloadSource,
+    gossip::{GossipReceiver, GossipSender},
+};
 use chainflix_primitives::ViewPayload;
 use chainflix_proof_of_view::{Desk, ValidatorMessage};
 use std::{
@@ -42,7 +45,10 @@ pub(crate) struct DeskHandle(mpsc::Sender<Job>);
 
 impl DeskHandle {
     /// Runs `job` on the desk and gives back what it answers.
-    pub async fn step<T: Send + 'static>(&self, job: impl FnOnce(&mut Desk) -> T + Send + 'static) -> Result<T, DeskGone> {
+    pub async fn step<T: Send + 'static>(
+        &self,
+        job: impl FnOnce(&mut Desk) -> T + Send + 'static,
+    ) -> Result<T, DeskGone> {
         let (reply, answer) = oneshot::channel();
         let job: Job = Box::new(move |desk| {
             // Who asked may have gone away; the desk has done its part all the same.
@@ -74,7 +80,11 @@ pub(crate) struct DeskTask {
 }
 
 /// Starts the task; it ends when every handle is gone or when it is aborted.
-pub(crate) fn start(task: DeskTask, consensus: &ConsensusHandle, incoming: GossipReceiver) -> (DeskHandle, JoinHandle<()>) {
+pub(crate) fn start(
+    task: DeskTask,
+    consensus: &ConsensusHandle,
+    incoming: GossipReceiver,
+) -> (DeskHandle, JoinHandle<()>) {
     let (jobs, mailbox) = mpsc::channel(JOBS_MAX);
     let blocks = consensus.finalized();
     (DeskHandle(jobs), tokio::spawn(task.run(mailbox, incoming, blocks)))
@@ -118,11 +128,8 @@ impl DeskTask {
     fn finalized(&mut self, block: &FinalizedBlock) {
         // Play points count blocks in 32 bits: enough for 272 years of two-second blocks.
         self.desk.finalized(u32::try_from(block.height).unwrap_or(u32::MAX));
-        let Some(payload) = &block.view else { return };
-        match self.ledger.view_of_slot(payload.proposal.slot) {
-            Ok(Some(view)) => self.desk.settled(payload, view.number, &view.accepted),
-            Ok(None) => tracing::error!(height = block.height, "a final payload is not in the ledger"),
-            Err(error) => tracing::error!(height = block.height, %error, "the ledger cannot be read"),
+        if let (Some(payload), Some(settlement)) = (&block.view, &block.settlement) {
+            self.desk.settled(payload, settlement);
         }
     }
 

@@ -22,7 +22,7 @@ use api::{Api, Ethereum};
 use catalogue::{SharedVideos, Videos};
 use chainflix_chain::{
     execution::{ExecutionConfig, ExecutionLayer, Storage},
-    genesis::{EthereumGenesis, Predeploy},
+    genesis::{EthereumGenesis, GAS_LIMIT, Predeploy},
     ledger::ViewLedger,
 };
 use chainflix_consensus::{Config, ConsensusHandle, ConsensusKey};
@@ -36,8 +36,6 @@ use registry::Registry;
 use std::{fs, sync::Arc, time::Duration};
 use tokio::{net::TcpListener, task::JoinHandle};
 
-/// Gas limit of every block: about 14,000 plain transfers.
-const GAS_LIMIT: u64 = 300_000_000;
 const WEI_PER_CFX: u128 = 1_000_000_000_000_000_000;
 /// Time between looks for manifests that other validators have and this one has not.
 const FETCH_EVERY: Duration = Duration::from_secs(2);
@@ -114,7 +112,9 @@ async fn open_execution(config: &ValidatorConfig, genesis: &NetworkGenesis) -> R
         .supervisors
         .iter()
         // The genesis was checked: two ASCII letters.
-        .filter_map(|supervisor| Some((Address::from(supervisor.account.0), supervisor.country.as_bytes().try_into().ok()?)))
+        .filter_map(|supervisor| {
+            Some((Address::from(supervisor.account.0), supervisor.country.as_bytes().try_into().ok()?))
+        })
         .collect();
     let registry = registry_predeploy(Address::from(genesis.governor.0), &supervisors)?;
     let registry = Predeploy {

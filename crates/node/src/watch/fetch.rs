@@ -4,7 +4,7 @@ use super::Watching;
 use crate::now_ms;
 use chainflix_gateway::NetworkError;
 use chainflix_overlay::PathKind;
-use chainflix_primitives::{AccountAddress, GrantId, NodeId, Signed, Receipt, message::EXCLUDED_MAX};
+use chainflix_primitives::{AccountAddress, GrantId, NodeId, Receipt, Signed, message::EXCLUDED_MAX};
 use chainflix_viewer::Playback;
 use std::{
     sync::{Arc, atomic::Ordering::Relaxed},

@@ -1,6 +1,9 @@
 //! Plays one cell by the wall clock, and proves it.
 
-use super::{Events, WatchEvent, Watching, fetch::{Arrival, Fetching}};
+use super::{
+    Events, WatchEvent, Watching,
+    fetch::{Arrival, Fetching},
+};
 use crate::now_ms;
 use anyhow::{Context as _, Result};
 use chainflix_primitives::{PlayId, PlayOutcome};
@@ -42,7 +45,8 @@ pub(super) async fn play(
 ) -> Result<()> {
     let arrived = fetching.arrival.wait_for(|arrival| arrival.grant.is_some() && arrival.verified_end > 0);
     let patience = Duration::from_millis(SILENCE_MS);
-    let first = tokio::time::timeout(patience, arrived).await.with_context(|| format!("cell {index} does not arrive"))?;
+    let first =
+        tokio::time::timeout(patience, arrived).await.with_context(|| format!("cell {index} does not arrive"))?;
     let grant = first.context("the fetching ended")?.grant.context("a delivery has a grant")?;
     let waited_ms = now_ms().saturating_sub(tally.ends_ms);
     if tally.ends_ms > 0 && waited_ms > STEP_MS {

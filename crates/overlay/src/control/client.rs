@@ -1,8 +1,8 @@
 //! Asking a controller.
 
 use super::{
-    Announcement, CONTROL_FRAME_BYTES_MAX, CellUpload, Changes, ControlAnswer, ControlRefusal, ControlRequest, Heartbeat,
-    InventoryPage, Source,
+    Announcement, CONTROL_FRAME_BYTES_MAX, CellUpload, Changes, ControlAnswer, ControlRefusal, ControlRequest,
+    Heartbeat, InventoryPage, Source,
 };
 use crate::{
     address::AddressRecord,
@@ -26,13 +26,21 @@ pub enum ControlError {
     Dial(#[from] DialError),
     /// It said no.
     #[error("controller {controller} refused: {refusal}")]
-    Refused { controller: NodeId, #[source] refusal: ControlRefusal },
+    Refused {
+        controller: NodeId,
+        #[source]
+        refusal: ControlRefusal,
+    },
     /// It forgot us, or never knew.
     #[error("controller {controller} knows no such announcement")]
     Unknown { controller: NodeId },
     /// It went away or fell silent.
     #[error("controller {controller} stopped answering")]
-    Interrupted { controller: NodeId, #[source] source: StreamError },
+    Interrupted {
+        controller: NodeId,
+        #[source]
+        source: StreamError,
+    },
     /// It answered something that is no answer to this.
     #[error("controller {controller} answered out of turn")]
     Protocol { controller: NodeId },
@@ -84,9 +92,10 @@ pub async fn find_source(
     let (_, answer) = ask(dialer, controller, ControlRequest::FindSource(request)).await?;
     let ControlAnswer::Source(source) = answer else { return Err(ControlError::Protocol { controller }) };
     // A bad address costs nothing here: the lookup may know a better one.
-    let honest = source.address.as_ref().filter(|record| {
-        record.body.node == source.grant.body.provider_node && record.verify().is_ok()
-    });
+    let honest = source
+        .address
+        .as_ref()
+        .filter(|record| record.body.node == source.grant.body.provider_node && record.verify().is_ok());
     if let Some(record) = honest {
         dialer.learn(record).map_err(DialError::from)?;
     }
@@ -99,7 +108,7 @@ pub enum Upload {
     /// It is on enough disks already.
     Stored { copies: u32 },
     /// Its bytes are wanted.
-    Wanted(UploadStream),
+    Wanted(Box<UploadStream>),
 }
 
 /// Offers a sealed cell for keeping.
@@ -110,7 +119,7 @@ pub async fn upload_cell(
 ) -> Result<Upload, ControlError> {
     match ask(dialer, controller, ControlRequest::Upload(upload)).await? {
         (_, ControlAnswer::Stored { copies }) => Ok(Upload::Stored { copies }),
-        (stream, ControlAnswer::SendBytes) => Ok(Upload::Wanted(UploadStream { stream, controller })),
+        (stream, ControlAnswer::SendBytes) => Ok(Upload::Wanted(Box::new(UploadStream { stream, controller }))),
         _ => Err(ControlError::Protocol { controller }),
     }
 }

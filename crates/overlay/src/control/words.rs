@@ -243,8 +243,11 @@ mod tests {
     fn a_full_page_fits_a_frame() {
         let held = HeldCell { cell: CellId([0; 32]), size: 0 };
         let page = InventoryPage { sequence: 0, cells: vec![held; PAGE_CELLS_MAX], last: true };
-        let changes =
-            Changes { sequence: 0, gained: vec![held; PAGE_CELLS_MAX / 2], lost: vec![CellId([0; 32]); PAGE_CELLS_MAX / 2] };
+        let changes = Changes {
+            sequence: 0,
+            gained: vec![held; PAGE_CELLS_MAX / 2],
+            lost: vec![CellId([0; 32]); PAGE_CELLS_MAX / 2],
+        };
         for request in [ControlRequest::Inventory(page), ControlRequest::Changes(changes)] {
             assert!(borsh::to_vec(&request).unwrap().len() <= CONTROL_FRAME_BYTES_MAX);
         }

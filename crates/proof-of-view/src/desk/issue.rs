@@ -3,8 +3,8 @@
 use super::{Catalogue, Desk, PLAYS_MAX, Play, PlayStatus, Source, VideoFacts};
 use crate::{LedgerState, MinedCell, Refusal, ValidatorMessage, limits::Origin};
 use chainflix_primitives::{
-    BlockHash, CHUNK_BYTES, Digest, Grant, GrantId, GrantRequest, PlayAnswer, PlayCode, PlayId, PlayOutcome, PlayRequest,
-    Signable, Signed, message::EXCLUDED_MAX,
+    BlockHash, CHUNK_BYTES, Digest, Grant, GrantId, GrantRequest, PlayAnswer, PlayCode, PlayId, PlayOutcome,
+    PlayRequest, Signable, Signed, message::EXCLUDED_MAX,
 };
 use std::net::IpAddr;
 
@@ -127,15 +127,24 @@ impl Desk {
         let said = &code.body;
         let ahead_ms = said.starts_ms.saturating_sub(said.issued_ms);
         let possible = ahead_ms <= self.genesis.params.overlap_ms && said.size > 0;
-        if self.plays.len() >= PLAYS_MAX || !possible || self.plays.contains_key(&said.id) || !self.is_validators(&code) {
+        if self.plays.len() >= PLAYS_MAX || !possible || self.plays.contains_key(&said.id) || !self.is_validators(&code)
+        {
             return;
         }
-        let given_up = supersedes.filter(|id| self.plays.get(id).is_some_and(|play| play.code.body.account == said.account));
+        let given_up =
+            supersedes.filter(|id| self.plays.get(id).is_some_and(|play| play.code.body.account == said.account));
         if let Some(id) = given_up {
             self.close(&id, PlayStatus::Refused(Refusal::Superseded));
         }
         let starts_ms = now_ms + ahead_ms;
-        self.remember(Play { code, starts_ms, head: self.head, origin: None, proof: None, status: PlayStatus::Running });
+        self.remember(Play {
+            code,
+            starts_ms,
+            head: self.head,
+            origin: None,
+            proof: None,
+            status: PlayStatus::Running,
+        });
     }
 
     fn check_request<T: Signable>(

@@ -24,7 +24,12 @@ impl Desk {
     }
 
     /// Judges all of a proof but its receipts, which may still be on their way between validators.
-    pub(super) fn take_proof(&mut self, now_ms: u64, proof: Signed<PlayData>, ledger: &LedgerState) -> Result<(), Refusal> {
+    pub(super) fn take_proof(
+        &mut self,
+        now_ms: u64,
+        proof: Signed<PlayData>,
+        ledger: &LedgerState,
+    ) -> Result<(), Refusal> {
         let id = proof.body.play;
         let play = self.plays.get(&id).ok_or(Refusal::UnknownPlay)?;
         let signer = proof.signer().map_err(|_| Refusal::BadSignature)?;
@@ -94,7 +99,14 @@ impl Desk {
     }
 
     /// Step 6: lists the plays that ended in `slot`, and those of earlier slots that still wait.
-    pub(super) fn propose(&mut self, now_ms: u64, slot: u64, attempt: u32, ledger: &LedgerState, catalogue: &dyn Catalogue) {
+    pub(super) fn propose(
+        &mut self,
+        now_ms: u64,
+        slot: u64,
+        attempt: u32,
+        ledger: &LedgerState,
+        catalogue: &dyn Catalogue,
+    ) {
         let mut plays: Vec<PlayRecord> =
             self.plays.keys().filter_map(|id| self.record(id, slot, ledger, catalogue)).collect();
         if plays.is_empty() {

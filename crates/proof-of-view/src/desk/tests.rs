@@ -4,7 +4,7 @@ mod refusals;
 mod votes;
 
 use super::*;
-use crate::{SettleError, Settlement, Watch};
+use crate::{SettleError, Watch};
 use chainflix_primitives::{
     BlockHash, BoxKey, Digest, DownloadKey, Grant, GrantId, GrantRequest, PlayAnswer, PlayOutcome, PlayRequest,
     ProtocolParams, ValidatorIdentity,
@@ -157,8 +157,7 @@ impl Village {
         for desk in &mut self.desks {
             desk.finalized(self.block);
             if let Some((payload, settlement)) = &settled {
-                let places: Vec<_> = settlement.accepted.iter().map(|play| play.index as u32).collect();
-                desk.settled(payload, settlement.view_block, &places);
+                desk.settled(payload, settlement);
             }
         }
         if let Some((_, settlement)) = settled {
@@ -197,11 +196,22 @@ impl Village {
         Ok(grant.body)
     }
 
-    pub fn request(&mut self, viewer: &AccountKey, grant: &Grant, supersedes: Option<PlayId>) -> Result<PlayAnswer, Refusal> {
+    pub fn request(
+        &mut self,
+        viewer: &AccountKey,
+        grant: &Grant,
+        supersedes: Option<PlayId>,
+    ) -> Result<PlayAnswer, Refusal> {
         self.request_from(viewer, grant, supersedes, home())
     }
 
-    pub fn request_from(&mut self, viewer: &AccountKey, grant: &Grant, supersedes: Option<PlayId>, from: IpAddr) -> Result<PlayAnswer, Refusal> {
+    pub fn request_from(
+        &mut self,
+        viewer: &AccountKey,
+        grant: &Grant,
+        supersedes: Option<PlayId>,
+        from: IpAddr,
+    ) -> Result<PlayAnswer, Refusal> {
         let request = PlayRequest {
             account: viewer.address(),
             magnet: grant.magnet,

@@ -21,8 +21,8 @@ pub enum PutError {
     /// The quota is used up.
     #[error("{needed_bytes} bytes are needed and {free_bytes} are free")]
     NoRoom { needed_bytes: u64, free_bytes: u64 },
-    /// The same cell is being written right now.
-    #[error("cell {cell} is being written already")]
+    /// The same cell is being written or removed right now.
+    #[error("cell {cell} is being written or removed")]
     Busy { cell: CellId },
     /// More or fewer bytes than announced.
     #[error("cell {cell} has {expected} bytes; {actual} came")]
@@ -32,7 +32,11 @@ pub enum PutError {
     OtherCell { expected: CellId, actual: CellId },
     /// The disk says no; it may be full.
     #[error("cell {cell} cannot be written")]
-    Disk { cell: CellId, #[source] source: io::Error },
+    Disk {
+        cell: CellId,
+        #[source]
+        source: io::Error,
+    },
 }
 
 /// The writing end of one put. Dropped before [`Incoming::commit`], nothing of it stays.

@@ -21,13 +21,15 @@ pub struct Usage {
 pub(super) struct Index {
     cells: BTreeMap<CellId, u64>,
     incoming: HashSet<CellId>,
+    /// Not held any more, and their files not gone yet.
+    leaving: HashSet<CellId>,
     quota_bytes: u64,
     used_bytes: u64,
 }
 
 impl Index {
     pub(super) fn new(quota_bytes: u64) -> Self {
-        Self { cells: BTreeMap::new(), incoming: HashSet::new(), quota_bytes, used_bytes: 0 }
+        Self { cells: BTreeMap::new(), incoming: HashSet::new(), leaving: HashSet::new(), quota_bytes, used_bytes: 0 }
     }
 
     pub(super) fn size(&self, cell: &CellId) -> Option<u64> {
@@ -40,7 +42,7 @@ impl Index {
         if needed_bytes > free_bytes {
             return Err(PutError::NoRoom { needed_bytes, free_bytes });
         }
-        if self.cells.contains_key(&cell) || !self.incoming.insert(cell) {
+        if self.cells.contains_key(&cell) || self.leaving.contains(&cell) || !self.incoming.insert(cell) {
             return Err(PutError::Busy { cell });
         }
         self.used_bytes += needed_bytes;
@@ -61,10 +63,16 @@ impl Index {
         self.cells.insert(cell, size);
     }
 
-    pub(super) fn remove(&mut self, cell: &CellId) -> Option<u64> {
-        let size = self.cells.remove(cell)?;
+    /// Takes a held cell off the list; until [`Self::left`] it cannot come again. Says whether it was held.
+    pub(super) fn leave(&mut self, cell: &CellId) -> bool {
+        let Some(size) = self.cells.remove(cell) else { return false };
         self.used_bytes -= footprint(size);
-        Some(size)
+        self.leaving.insert(*cell)
+    }
+
+    /// Its files are gone, or will not go.
+    pub(super) fn left(&mut self, cell: &CellId) {
+        self.leaving.remove(cell);
     }
 
     pub(super) fn cells(&self) -> Vec<HeldCell> {

@@ -55,7 +55,11 @@ pub enum StoreOpenError {
     InUse { folder: PathBuf },
     /// The disk says no.
     #[error("cannot use {path}")]
-    Disk { path: PathBuf, #[source] source: io::Error },
+    Disk {
+        path: PathBuf,
+        #[source]
+        source: io::Error,
+    },
 }
 
 /// The cells of one provider.
@@ -144,18 +148,17 @@ impl Store {
     /// Forgets a cell. Says whether it was held.
     pub fn delete(&self, cell: &CellId) -> io::Result<bool> {
         // Out of the index first: from here on nobody is told that we have it.
-        let held = self.index().remove(cell).is_some();
-        if held {
-            // Nobody may be listening.
-            let _ = self.changes.send(StoreChange::Lost(*cell));
+        if !self.index().leave(cell) {
+            return Ok(false);
         }
-        for path in [self.cell_path(cell), self.hashes_path(cell)] {
-            match fs::remove_file(&path) {
-                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-                _ => {}
-            }
-        }
-        Ok(held)
+        // Nobody may be listening.
+        let _ = self.changes.send(StoreChange::Lost(*cell));
+        let removed = [self.cell_path(cell), self.hashes_path(cell)].iter().try_for_each(|path| {
+            fs::remove_file(path)
+                .or_else(|error| if error.kind() == io::ErrorKind::NotFound { Ok(()) } else { Err(error) })
+        });
+        self.index().left(cell);
+        removed.map(|()| true)
     }
 
     /// Everything held, in the order of names.
@@ -218,7 +221,8 @@ fn scan(cells: &Path, index: &mut Index) -> io::Result<()> {
             let path = entry?.path();
             match held_at(&path)? {
                 Some(HeldCell { cell, size }) => index.commit(cell, size),
-                None if path.extension().is_some_and(|kind| kind == "hashes") && path.with_extension("cell").exists() => {}
+                None if path.extension().is_some_and(|kind| kind == "hashes")
+                    && path.with_extension("cell").exists() => {}
                 None => {
                     warn!(path = %path.display(), "removed: not a whole cell");
                     fs::remove_file(&path)?;

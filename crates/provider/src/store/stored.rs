@@ -10,10 +10,18 @@ use std::{fs::File, io, os::unix::fs::FileExt, path::Path};
 pub enum ReadError {
     /// The disk says no.
     #[error("cell {cell} cannot be read")]
-    Disk { cell: CellId, #[source] source: io::Error },
+    Disk {
+        cell: CellId,
+        #[source]
+        source: io::Error,
+    },
     /// The hashes beside it are not its own.
     #[error("the chunk hashes of cell {cell} are damaged")]
-    Hashes { cell: CellId, #[source] source: ChunkError },
+    Hashes {
+        cell: CellId,
+        #[source]
+        source: ChunkError,
+    },
     /// Its bytes have changed.
     #[error("chunk {chunk} of cell {cell} is damaged")]
     Damaged { cell: CellId, chunk: u32 },
@@ -44,8 +52,7 @@ impl StoredCell {
         let disk = |source| ReadError::Disk { cell, source };
         let file = File::open(cell_path).map_err(disk)?;
         let encoded = std::fs::read(hashes_path).map_err(disk)?;
-        let hashes =
-            ChunkHashes::decode(size, &encoded, &cell).map_err(|source| ReadError::Hashes { cell, source })?;
+        let hashes = ChunkHashes::decode(size, &encoded, &cell).map_err(|source| ReadError::Hashes { cell, source })?;
         Ok(Self { cell, file, hashes })
     }
 

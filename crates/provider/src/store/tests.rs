@@ -1,3 +1,5 @@
+//! The store on a disk that is full, rotten, or was left in the middle of something.
+
 use super::*;
 use std::os::unix::fs::FileExt;
 
@@ -117,6 +119,27 @@ fn damaged_hashes_and_vanished_files_are_damage_too() {
     fs::remove_file(store.cell_path(&cell)).unwrap();
     assert!(store.read(&cell).unwrap_err().is_damage());
     assert_eq!(store.usage().cells, 0);
+}
+
+#[test]
+fn a_disk_that_refuses_is_an_error_and_costs_no_room() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(folder.path(), 1 << 20).unwrap();
+    let (cell, bytes) = sealed(50_000);
+    // A file where a folder should be stands for every way a disk can say no.
+    let tmp = folder.path().join("tmp");
+    fs::remove_dir(&tmp).unwrap();
+    fs::write(&tmp, []).unwrap();
+    assert!(matches!(put(&store, cell, &bytes), Err(PutError::Disk { .. })));
+    assert_eq!(store.usage().used_bytes, 0);
+    fs::remove_file(&tmp).unwrap();
+    fs::create_dir(&tmp).unwrap();
+    let shelf = store.cell_folder(&cell);
+    fs::write(&shelf, []).unwrap();
+    assert!(matches!(put(&store, cell, &bytes), Err(PutError::Disk { .. })));
+    assert_eq!((store.usage().used_bytes, fs::read_dir(&tmp).unwrap().count()), (0, 0));
+    fs::remove_file(&shelf).unwrap();
+    put(&store, cell, &bytes).unwrap();
 }
 
 #[test]

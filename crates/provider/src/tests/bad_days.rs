@@ -1,3 +1,5 @@
+//! Deliveries that are refused, cut short or lied about.
+
 use super::*;
 use bytes::Bytes;
 use chainflix_cell::{DeliveryError, Keystream};
@@ -85,8 +87,8 @@ async fn a_lie_costs_one_chunk_and_the_liar_its_place() {
     let lied = grant(20, liar.node_id(), cell, bytes.len(), 0);
     let mut delivery = fetch(&viewer.dialer(), &lied).await.unwrap();
     let error = drain(&mut delivery, &mut pieces).await.unwrap_err();
-    let corrupt = matches!(&error, FetchError::Corrupt { source: DeliveryError::Corrupt { chunk: 5, .. }, .. });
-    assert!(corrupt, "{error:?}");
+    let FetchError::Corrupt { source, .. } = &error else { panic!("{error:?}") };
+    assert!(matches!(**source, DeliveryError::Corrupt { chunk: 5, .. }));
     assert_eq!(error.verdict(), Verdict::Block);
     assert_eq!(delivery.verified_end(), 5 * CHUNK_BYTES);
 

@@ -1,3 +1,5 @@
+//! Deliveries that go well, and their receipts.
+
 use super::*;
 use chainflix_cell::Keystream;
 use chainflix_overlay::{
@@ -113,7 +115,10 @@ async fn forged_expired_foreign_and_overused_grants_are_refused() {
     assert_eq!(refused(changed(|g| g.cell = CellId([1; 32]))).await.0, Refusal::NotHeld);
     assert_eq!(refused(changed(|g| g.size += 1)).await.0, Refusal::Range);
     let other_key = BoxKey::from_bytes([1; 32]).public_key().seal(&KEY, [5; 32]);
-    assert_eq!(refused(Signed::new(Grant { provider_key: other_key, ..good.clone() }, &validator())).await.0, Refusal::Key);
+    assert_eq!(
+        refused(Signed::new(Grant { provider_key: other_key, ..good.clone() }, &validator())).await.0,
+        Refusal::Key
+    );
     assert_eq!(peer.provider.status().delivered_bytes, 0);
     viewer.close().await;
 }
@@ -135,7 +140,8 @@ async fn garbage_is_refused_and_strangers_may_not_touch_the_store() {
         }
     }
     let (cell, bytes) = sealed(1_000);
-    let not_allowed = |error: StoreError| matches!(error, StoreError::Refused { refusal: StoreRefusal::NotAllowed, .. });
+    let not_allowed =
+        |error: StoreError| matches!(error, StoreError::Refused { refusal: StoreRefusal::NotAllowed, .. });
     assert!(not_allowed(put_cell(&dialer, node, cell, 1_000).await.unwrap_err()));
     assert!(not_allowed(delete_cell(&dialer, node, cell).await.unwrap_err()));
 

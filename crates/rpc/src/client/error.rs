@@ -22,10 +22,18 @@ pub enum ClientError {
     Rpc { method: String, error: WireError },
     /// None of the validators answers.
     #[error("no validator answers to {method}")]
-    Unreachable { method: String, #[source] source: TransportError },
+    Unreachable {
+        method: String,
+        #[source]
+        source: TransportError,
+    },
     /// An answer that is none.
     #[error("the answer to {method} cannot be read")]
-    Answer { method: String, #[source] source: serde_json::Error },
+    Answer {
+        method: String,
+        #[source]
+        source: serde_json::Error,
+    },
 }
 
 /// Why one validator did not answer.

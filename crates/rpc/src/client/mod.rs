@@ -127,6 +127,9 @@ impl Client {
         if endpoints.is_empty() {
             return Err(ClientError::Endpoint { url: String::new() });
         }
+        // Only http is spoken here, but reqwest wants a TLS provider as soon as any crate of the build turns its TLS on, and
+        // panics without one. Where one is installed already, that one stays.
+        let _installed = rustls::crypto::ring::default_provider().install_default();
         let http = reqwest::Client::builder()
             .connect_timeout(options.connect_timeout)
             .timeout(options.answer_timeout)

@@ -106,10 +106,8 @@ pub async fn serve(
     limits.shared.extend(options.trusted_gateways.iter().chain(&options.controllers));
     let large_bodies = Arc::new(Semaphore::new(options.large_bodies_max));
     let server = Arc::new(Server { ethereum, cfx, large_bodies, options });
-    let router = Router::new()
-        .route("/", post(requests).options(preflight))
-        .route("/health", get(health))
-        .with_state(server);
+    let router =
+        Router::new().route("/", post(requests).options(preflight)).route("/health", get(health)).with_state(server);
     http::serve(listener, router, limits, shutdown).await;
 }
 

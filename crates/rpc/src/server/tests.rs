@@ -7,8 +7,8 @@ use crate::{
     types::*,
 };
 use chainflix_primitives::{
-    AccountAddress, AccountKey, BlockHash, BoxPublicKey, Grant, GrantId, GrantRequest, Magnet, NetworkGenesis, PlayAnswer, PlayData,
-    PlayId, PlayRequest, Receipt, Signed,
+    AccountAddress, AccountKey, BlockHash, BoxPublicKey, Grant, GrantId, GrantRequest, Magnet, NetworkGenesis,
+    PlayAnswer, PlayData, PlayId, PlayRequest, Receipt, Signed,
 };
 use chainflix_proof_of_view::Refusal;
 use futures::{FutureExt as _, future::BoxFuture, future::ready};
@@ -104,6 +104,8 @@ async fn start(options: Options) -> Running {
     let url = format!("http://{}/", listener.local_addr().unwrap());
     let validator = Arc::new(Validator::default());
     let (stop, stopped) = oneshot::channel();
+    // Installs what reqwest needs.
+    crate::Client::new([&url]).unwrap();
     let served = serve(listener, Arc::new(Echo), validator.clone(), options, async move { _ = stopped.await });
     Running { url, validator, http: reqwest::Client::new(), stop, server: tokio::spawn(served) }
 }
@@ -247,8 +249,7 @@ async fn only_a_manifest_may_be_large() {
 #[tokio::test]
 async fn a_forwarded_address_counts_only_from_a_trusted_gateway() {
     let body = json!({"id": 1, "method": "cfx_requestPlay", "params": play_request()}).to_string();
-    for (trusted_gateways, counted) in
-        [(Vec::new(), "127.0.0.1"), (vec!["127.0.0.1".parse().unwrap()], "198.51.100.7")]
+    for (trusted_gateways, counted) in [(Vec::new(), "127.0.0.1"), (vec!["127.0.0.1".parse().unwrap()], "198.51.100.7")]
     {
         let server = start(Options { trusted_gateways, ..Default::default() }).await;
         let request = server.http.post(&server.url).header("x-forwarded-for", "198.51.100.7").body(body.clone());
@@ -277,7 +278,8 @@ async fn only_a_controller_itself_names_the_holders_of_a_cell() {
     let server = start(options).await;
     assert_eq!(server.code("cfx_issueGrant", words.clone()).await, REFUSED, "no source, but asked");
     let body = json!({"id": 1, "method": "cfx_issueGrant", "params": words}).to_string();
-    let forwarded = server.http.post(&server.url).header("x-forwarded-for", "127.0.0.1").body(body).send().await.unwrap();
+    let forwarded =
+        server.http.post(&server.url).header("x-forwarded-for", "127.0.0.1").body(body).send().await.unwrap();
     assert_eq!(forwarded.json::<Value>().await.unwrap()["error"]["code"], UNKNOWN_METHOD);
 }
 

@@ -91,6 +91,28 @@ fn a_play_that_most_validators_did_not_see_is_not_carried() {
 }
 
 #[test]
+fn outvoted_plays_are_refused_beside_accepted_ones() {
+    let mut village = Village::new();
+    // Until a minute that ends in a slot of validator 3, who will know of both plays.
+    village.pass(3 * 14_400);
+    let (first, second) = (village.start(60, 0), village.start(61, 0));
+    village.receipts(&first);
+    // Two of four validators never hear of the second viewer's receipts.
+    village.deaf = vec![true, true, false, false];
+    village.receipts(&second);
+    village.deaf = vec![false; 4];
+    let data = village.watch(&first);
+    village.prove(&first, data).unwrap();
+    let data = village.watch_at_once(&second);
+    village.prove(&second, data).unwrap();
+    village.pass(40_000);
+    assert_eq!(village.settlements.iter().map(|settlement| settlement.accepted.len()).sum::<usize>(), 1);
+    for desk in &village.desks {
+        assert_eq!(desk.status(&second.code.id), Some(&PlayStatus::Refused(Refusal::Outvoted)));
+    }
+}
+
+#[test]
 fn a_payload_cannot_be_bent() {
     let mut village = Village::new();
     let playing = village.start(60, 0);
@@ -111,28 +133,38 @@ fn a_payload_cannot_be_bent() {
     let settle = |payload: &ViewPayload, at_ms| ledger.settle(&village.genesis, payload, at_ms);
     let good = settle(&payload, village.now_ms).unwrap();
     assert!(matches!(settle(&payload, START_MS), Err(SettleError::SlotNotOver { .. })));
-    assert!(matches!(good.next.settle(&village.genesis, &payload, village.now_ms), Err(SettleError::SlotNotNew { .. })));
+    assert!(matches!(
+        good.next.settle(&village.genesis, &payload, village.now_ms),
+        Err(SettleError::SlotNotNew { .. })
+    ));
 
     let bent = |bend: fn(&mut ViewPayload)| {
         let mut payload = payload.clone();
         bend(&mut payload);
         settle(&payload, village.now_ms).unwrap_err()
     };
-    assert!(matches!(bent(|p| p.proposal.plays[0].code.body.creator = AccountAddress([66; 20])), SettleError::Proposer { .. }));
+    assert!(matches!(
+        bent(|p| p.proposal.plays[0].code.body.creator = AccountAddress([66; 20])),
+        SettleError::Proposer { .. }
+    ));
     assert!(matches!(bent(|p| p.proposal.attempt += 1), SettleError::Proposer { .. }));
     assert!(matches!(bent(|p| p.votes[0].held_true = vec![0]), SettleError::Vote { validator: 0, .. }));
     assert!(matches!(bent(|p| p.votes.truncate(2)), SettleError::NothingAccepted { .. }));
     assert!(matches!(bent(|p| p.votes.swap(0, 1)), SettleError::Shape { what: "votes" }));
     assert!(matches!(bent(|p| p.votes[1] = p.votes[0].clone()), SettleError::Shape { what: "votes" }));
     assert!(matches!(bent(|p| p.votes[3].validator = 9), SettleError::Shape { what: "votes" }));
-    assert!(matches!(bent(|p| p.proposal.plays.push(p.proposal.plays[0].clone())), SettleError::Shape { what: "plays" }));
+    assert!(matches!(
+        bent(|p| p.proposal.plays.push(p.proposal.plays[0].clone())),
+        SettleError::Shape { what: "plays" }
+    ));
     assert!(matches!(bent(|p| p.proposal.plays.clear()), SettleError::Shape { what: "plays" }));
     assert_ne!(good.next.head().root, ledger.head().root);
 }
 
 #[test]
 fn awards_vest_and_none_is_lost() {
-    let mut village = Village::with(ProtocolParams { difficulty_bits: 4, vesting_view_blocks: 2, ..Default::default() });
+    let mut village =
+        Village::with(ProtocolParams { difficulty_bits: 4, vesting_view_blocks: 2, ..Default::default() });
     let mut paid = 0;
     for cell in 0..3 {
         let playing = village.start(60, cell);
@@ -143,7 +175,11 @@ fn awards_vest_and_none_is_lost() {
         paid += village.settlements[cell as usize].credits.iter().map(|credit| credit.gwei).sum::<u64>();
     }
     let pending: u64 = village.ledger.vesting().flat_map(|(_, credits)| credits).map(|credit| credit.gwei).sum();
-    assert_eq!((paid, pending), (90_000_000_000, 180_000_000_000), "the first award is spendable two view blocks later");
+    assert_eq!(
+        (paid, pending),
+        (90_000_000_000, 180_000_000_000),
+        "the first award is spendable two view blocks later"
+    );
 }
 
 impl Village {
@@ -165,6 +201,17 @@ impl Village {
                 self.make_block();
             }
         }
+    }
+
+    /// All points of a play in one moment, for a minute that has passed already.
+    fn watch_at_once(&mut self, playing: &Playing) -> PlayData {
+        let mut watch = Watch::new(playing.code.clone(), &self.genesis.params);
+        while let Some(due) = watch.advance(60_000, self.head()) {
+            let length = (SIZE - due.offset()).min(chainflix_primitives::CHUNK_BYTES);
+            watch.fold(due.index, &vec![due.chunk as u8; length as usize]).unwrap();
+        }
+        let nonce = watch.search_nonce(0, 1 << 20).unwrap().unwrap();
+        watch.play_data(self.genesis.params.slot_at(START_MS, self.now_ms), &playing.key, nonce).unwrap()
     }
 
     fn watch_until(&mut self, playing: &Playing, upto_ms: u64) -> Watch {
