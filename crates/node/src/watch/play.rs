@@ -77,6 +77,8 @@ pub(super) async fn play(
     if let Some(code) = code {
         prove(watching, &mut *fetching.playback.lock().await, index, code.id, tally, events).await?;
     }
+    // Between two cells, where a look costs the picture nothing: the next cell has arrived already.
+    look_at_votes(watching, tally, events).await;
     Ok(())
 }
 
@@ -176,24 +178,30 @@ async fn prove(
     Ok(())
 }
 
+/// Looks once how the votes on proved plays went.
+pub(super) async fn look_at_votes(watching: &Watching, tally: &mut Tally, events: Events<'_>) {
+    let mut waiting = Vec::new();
+    for (index, play) in std::mem::take(&mut tally.open) {
+        match watching.client.play(play).await {
+            Ok(PlayReport::Accepted { view_block }) => {
+                tally.accepted += 1;
+                events(WatchEvent::Accepted { index, view_block });
+            }
+            Ok(PlayReport::Refused { code, message }) => events(WatchEvent::Refused { index, code, message }),
+            // A validator that does not know the play may not have heard of it yet.
+            Ok(_) | Err(_) => waiting.push((index, play)),
+        }
+    }
+    tally.open = waiting;
+}
+
 /// Waits a few slots for the votes on plays that were proved.
 pub(super) async fn await_votes(watching: &Watching, tally: &mut Tally, events: Events<'_>) {
     let params = &watching.viewer.genesis().params;
     let until_ms = now_ms() + VOTE_SLOTS * params.slot_ms + VOTE_MS;
+    look_at_votes(watching, tally, events).await;
     while !tally.open.is_empty() && now_ms() < until_ms {
-        let mut waiting = Vec::new();
-        for (index, play) in std::mem::take(&mut tally.open) {
-            match watching.client.play(play).await {
-                Ok(PlayReport::Accepted { view_block }) => {
-                    tally.accepted += 1;
-                    events(WatchEvent::Accepted { index, view_block });
-                }
-                Ok(PlayReport::Refused { code, message }) => events(WatchEvent::Refused { index, code, message }),
-                // A validator that does not know the play may not have heard of it yet.
-                Ok(_) | Err(_) => waiting.push((index, play)),
-            }
-        }
-        tally.open = waiting;
         tokio::time::sleep(Duration::from_millis(params.block_ms / 2)).await;
+        look_at_votes(watching, tally, events).await;
     }
 }

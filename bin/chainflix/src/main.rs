@@ -1,0 +1,110 @@
+//! The one command: run a network or a role of it, publish, watch, keep a wallet.
+//!
+//! ```text
+//! chainflix demo ──starts──▶ chainflix run validator … run relay … run controller … run provider … run gateway
+//!           └──── publishes a film; with --headless ──▶ chainflix watch
+//! ```
+//!
+//! Every subcommand is a file of its own, which reads its arguments and says what happened; the work is done by
+//! `chainflix-node` and the crates below it. Results go to standard output, progress to standard error, and a failure is
+//! one line on standard error: what happened, and what to do about it.
+//!
+//! | exit code | meaning |
+//! |---|---|
+//! | 0 | done |
+//! | 1 | it failed |
+//! | 2 | it was asked for in a wrong way |
+
+mod demo;
+mod init;
+mod key;
+mod meter;
+mod network;
+mod output;
+mod publish;
+mod run;
+mod wallet;
+mod watch;
+
+use anyhow::{Context as _, Result};
+use clap::{Parser, Subcommand};
+use std::{io, process::ExitCode, time::Duration};
+use tracing_subscriber::EnvFilter;
+
+/// How long threads that still wait for something may hold up the end of the process.
+const THREADS_PATIENCE: Duration = Duration::from_secs(1);
+
+#[derive(Parser)]
+#[command(name = "chainflix", version, about = "Films from other people's disks; watching them mines CFX.")]
+#[command(after_help = "Example: chainflix demo")]
+struct Cli {
+    /// What to log to standard error, as `level` or `crate=level,…` [default: info for `run`, off for the rest]
+    #[arg(long, global = true, value_name = "FILTER")]
+    log: Option<String>,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    Demo(demo::Demo),
+    Init(init::Init),
+    Run(run::Run),
+    Publish(publish::Publish),
+    Watch(watch::Watch),
+    Wallet(wallet::Wallet),
+}
+
+fn main() -> ExitCode {
+    match start(Cli::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => output::fail(&error),
+    }
+}
+
+fn start(cli: Cli) -> Result<()> {
+    start_log(&cli)?;
+    let runtime = tokio::runtime::Runtime::new().context("no threads can be started")?;
+    let done = runtime.block_on(dispatch(cli.command));
+    runtime.shutdown_timeout(THREADS_PATIENCE);
+    done
+}
+
+async fn dispatch(command: Command) -> Result<()> {
+    match command {
+        Command::Demo(demo) => demo.start().await,
+        Command::Init(init) => init.start(),
+        Command::Run(run) => run.start().await,
+        Command::Publish(publish) => publish.start().await,
+        Command::Watch(watch) => watch.start().await,
+        Command::Wallet(wallet) => wallet.start().await,
+    }
+}
+
+fn start_log(cli: &Cli) -> Result<()> {
+    let usual = if matches!(cli.command, Command::Run(_)) { run::LOG } else { "off" };
+    let wanted = cli.log.as_deref().unwrap_or(usual);
+    let filter = EnvFilter::try_new(wanted)
+        .map_err(|error| output::wrong_use(format!("--log {wanted:?} cannot be read ({error}); try --log info")))?;
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).with_ansi(false).init();
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory as _;
+
+    #[test]
+    fn the_command_line_holds_together() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn every_command_shows_an_example() {
+        for command in Cli::command().get_subcommands_mut() {
+            let help = command.render_long_help().to_string();
+            assert!(help.contains("Example"), "{} has none", command.get_name());
+        }
+    }
+}

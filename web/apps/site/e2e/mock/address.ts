@@ -1,0 +1,2 @@
+export { privateKeyToAddress } from "viem/accounts";
+export { toHex } from "viem";
