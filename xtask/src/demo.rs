@@ -1,26 +1,37 @@
-//! Builds everything and becomes `chainflix demo`.
+//! `cargo xtask demo`: builds everything, then becomes `chainflix demo`.
 
-use crate::{machine, program, target_dir, web};
+use crate::{machine, program, web, workspace::Workspace};
 use anyhow::{Context as _, Result};
-use std::{
-    os::unix::process::CommandExt as _,
-    path::{Path, PathBuf},
-    process::Command,
-};
+use clap::Args;
+use std::{ffi::OsString, os::unix::process::CommandExt as _, process::Command, time::Instant};
 
-/// Builds, then replaces this process, so that Ctrl-C and exit codes are the demo's own.
-pub fn run(workspace: &Path, arguments: &[String]) -> Result<()> {
-    let binary = build(workspace)?;
-    let error = Command::new(&binary).arg("demo").args(arguments).exec();
-    Err(error).with_context(|| format!("cannot start {}", binary.display()))
+#[derive(Args)]
+pub struct Demo {
+    /// What `chainflix demo` takes; `--help` shows it
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "ARGUMENTS")]
+    arguments: Vec<OsString>,
 }
 
-/// Builds the browser core, the web app and the `chainflix` command, in this order: the command carries the web app.
-pub fn build(workspace: &Path) -> Result<PathBuf> {
-    machine::need(&[machine::CLANG, machine::FFMPEG, machine::WEB])?;
-    eprintln!("building the web app");
-    web::build(workspace)?;
-    eprintln!("building chainflix (the first time takes a while: an Ethereum client and a database come with it)");
-    program::cargo(workspace, ["build", "--workspace", "--bins"])?;
-    Ok(target_dir(workspace)?.join("debug/chainflix"))
+impl Demo {
+    pub fn start(self, workspace: &Workspace) -> Result<()> {
+        machine::node()?;
+        machine::packages(&machine::BUILD)?;
+        step("browser core (the first time takes a few minutes)", || workspace.build_core())?;
+        step("web app", || web::build(workspace))?;
+        step("chainflix (the first time takes some ten minutes)", || {
+            program::run(workspace.cargo(&["build", "--workspace", "--bins"]))
+        })?;
+        let mut demo = Command::new(workspace.chainflix());
+        demo.arg("demo").args(self.arguments);
+        // Takes this process over, so that Ctrl-C and signals reach the demo alone. Returns only when it fails.
+        Err(demo.exec()).with_context(|| format!("cannot start {}", workspace.chainflix().display()))
+    }
+}
+
+fn step(what: &str, build: impl FnOnce() -> Result<()>) -> Result<()> {
+    eprintln!("building the {what}");
+    let began = Instant::now();
+    build()?;
+    eprintln!("built in {:.0} s", began.elapsed().as_secs_f64());
+    Ok(())
 }

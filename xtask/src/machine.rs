@@ -1,70 +1,150 @@
-//! What this machine must have before anything is built: Node, npm and Debian packages.
+//! What this machine must have beside Rust: checked by what is there, not by how it came there.
+//!
+//! As root on Debian, what is missing is installed; elsewhere the one line to run is the error.
 
-use crate::program::{answer, call};
-use anyhow::{Result, bail};
-use std::path::Path;
+use crate::program::{self, find};
+use anyhow::{Context as _, Result, bail, ensure};
+use std::{
+    env, fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
 
-/// A program or library that comes with a Debian package.
-#[derive(Clone, Copy, Debug)]
-pub struct Need {
-    /// The package.
-    package: &'static str,
-    /// Whether the machine has it, whoever installed it.
-    present: fn() -> bool,
+/// Least version of Node (`engines` in web/package.json).
+const NODE_MIN: (u32, u32) = (20, 19);
+
+/// Something to install.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Package {
+    /// RocksDB, AES and ring are C++ and C.
+    Compiler,
+    /// RocksDB's bindings are made from its headers while building.
+    Libclang,
+    /// Films are converted by it.
+    Ffmpeg,
+    /// The browser of the browser tests.
+    Chromium,
 }
 
-/// RocksDB's bindings are generated with it.
-pub const CLANG: Need = Need { package: "libclang-dev", present: has_clang };
-/// Films are cut with it.
-pub const FFMPEG: Need = Need { package: "ffmpeg", present: || has("ffmpeg", "-version") };
-/// The browser test plays in it.
-pub const CHROMIUM: Need = Need { package: "chromium", present: || has("chromium", "--version") };
-/// The web app is built with it; checked apart, because Debian's may be too old.
-pub const WEB: Need = Need { package: "nodejs npm", present: has_node };
+/// To build.
+pub const BUILD: [Package; 3] = [Package::Compiler, Package::Libclang, Package::Ffmpeg];
+/// To build and to test.
+pub const TEST: [Package; 4] = [Package::Compiler, Package::Libclang, Package::Ffmpeg, Package::Chromium];
 
-/// Oldest Node that the web app's tools run on.
-const NODE_MAJOR: u32 = 20;
+impl Package {
+    /// Debian's name.
+    fn name(self) -> &'static str {
+        match self {
+            Self::Compiler => "g++",
+            Self::Libclang => "libclang-dev",
+            Self::Ffmpeg => "ffmpeg",
+            Self::Chromium => "chromium",
+        }
+    }
 
-fn has(program: &str, version: &str) -> bool {
-    answer(program, &[version]).is_some()
+    fn is_here(self) -> bool {
+        match self {
+            Self::Compiler => find("c++").is_some() && find("cc").is_some(),
+            Self::Libclang => library_folders().iter().any(|folder| holds_libclang(folder)),
+            Self::Ffmpeg => find("ffmpeg").is_some() && find("ffprobe").is_some(),
+            Self::Chromium => env::var_os("CHROMIUM").is_some() || find("chromium").is_some(),
+        }
+    }
 }
 
-fn has_clang() -> bool {
-    let folders =
-        ["/usr/lib", "/usr/lib64", "/usr/lib/x86_64-linux-gnu", "/usr/lib/aarch64-linux-gnu", "/usr/local/lib"];
-    let named = |folder: &Path| {
-        let files = std::fs::read_dir(folder).into_iter().flatten().flatten();
-        files.map(|file| file.file_name()).any(|name| name.to_string_lossy().starts_with("libclang"))
-    };
-    let llvm = std::fs::read_dir("/usr/lib").into_iter().flatten().flatten().map(|entry| entry.path().join("lib"));
-    std::env::var_os("LIBCLANG_PATH").is_some()
-        || folders.iter().any(|folder| named(Path::new(folder)))
-        || llvm.into_iter().any(|folder| folder.to_string_lossy().contains("llvm") && named(&folder))
-}
-
-fn has_node() -> bool {
-    let version = answer("node", &["--version"]).unwrap_or_default();
-    let major = version.trim_start_matches('v').split('.').next().and_then(|major| major.parse::<u32>().ok());
-    major.is_some_and(|major| major >= NODE_MAJOR) && answer("npm", &["--version"]).is_some()
-}
-
-/// Makes sure that everything is there: installs Debian packages when we are root, else says what to run.
-pub fn need(needs: &[Need]) -> Result<()> {
-    let missing: Vec<_> = needs.iter().filter(|need| !(need.present)()).map(|need| need.package).collect();
+/// Makes sure that `packages` are here.
+pub fn packages(packages: &[Package]) -> Result<()> {
+    let missing: Vec<_> = packages.iter().filter(|package| !package.is_here()).map(|package| package.name()).collect();
     if missing.is_empty() {
         return Ok(());
     }
-    if missing.contains(&WEB.package) {
-        bail!("Node {NODE_MAJOR} or newer and npm are needed; install them and try again");
+    let names = missing.join(" ");
+    let by_hand = format!("missing: {names}; run: sudo apt-get install -y {names}");
+    ensure!(is_root() && find("apt-get").is_some(), by_hand);
+    eprintln!("installing {names}");
+    program::run(apt(&["update", "-qq"])).context(by_hand.clone())?;
+    program::run(apt(&[&["install", "-y", "--no-install-recommends"], &missing[..]].concat())).context(by_hand)
+}
+
+fn apt(arguments: &[&str]) -> Command {
+    let mut apt = Command::new("apt-get");
+    apt.args(arguments).env("DEBIAN_FRONTEND", "noninteractive");
+    apt
+}
+
+fn is_root() -> bool {
+    let mut id = Command::new("id");
+    id.arg("-u");
+    program::output(id).is_ok_and(|user| user.trim() == "0")
+}
+
+/// Where the loader, Debian's versioned packages and the user's own wish put libraries.
+fn library_folders() -> Vec<PathBuf> {
+    let mut folders: Vec<PathBuf> = env::var_os("LIBCLANG_PATH").map(Into::into).into_iter().collect();
+    folders.extend(["/usr/lib", "/usr/lib64", "/usr/local/lib"].map(PathBuf::from));
+    for folder in entries(Path::new("/usr/lib")) {
+        let name = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        if name.starts_with("llvm-") {
+            folders.push(folder.join("lib"));
+        } else if name.ends_with("-linux-gnu") {
+            folders.push(folder);
+        }
     }
-    let packages = missing.join(" ");
-    let root = answer("id", &["-u"]).as_deref() == Some("0");
-    if !root || answer("apt-get", &["--version"]).is_none() {
-        bail!("something is missing; run: sudo apt-get install -y {packages}");
+    folders
+}
+
+fn holds_libclang(folder: &Path) -> bool {
+    let name = |path: PathBuf| path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    entries(folder)
+        .map(name)
+        .any(|name| name.starts_with("libclang") && !name.starts_with("libclang-cpp") && name.contains(".so"))
+}
+
+fn entries(folder: &Path) -> impl Iterator<Item = PathBuf> + use<> {
+    fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path())
+}
+
+/// Makes sure that Node and npm are here, and new enough.
+pub fn node() -> Result<()> {
+    let (major, minor) = NODE_MIN;
+    let wanted = format!("Node {major}.{minor} or newer with npm is needed to build the web app");
+    let mut node = Command::new("node");
+    node.arg("--version");
+    let version = program::output(node).ok().with_context(|| format!("node is missing: {wanted}"))?;
+    ensure!(find("npm").is_some(), "npm is missing: {wanted}");
+    match node_version(&version) {
+        Some(found) if found >= NODE_MIN => Ok(()),
+        _ => bail!("node is {}: {wanted}", version.trim()),
     }
-    eprintln!("installing {packages}");
-    let here = Path::new("/");
-    call(here, "apt-get", ["update", "-qq"])?;
-    let install = ["install", "-y", "-qq", "--no-install-recommends"];
-    call(here, "apt-get", install.into_iter().chain(missing.iter().flat_map(|package| package.split(' '))))
+}
+
+/// Reads `v20.19.1`.
+fn node_version(text: &str) -> Option<(u32, u32)> {
+    let mut numbers = text.trim().strip_prefix('v')?.split('.').map(|number| number.parse().ok());
+    Some((numbers.next()??, numbers.next()??))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn node_says_its_version() {
+        assert_eq!(node_version("v20.19.1\n"), Some((20, 19)));
+        assert_eq!(node_version("20.19.1"), None);
+        assert_eq!(node_version("v20"), None);
+        assert!(node_version("v22.1.0").unwrap() >= NODE_MIN);
+        assert!(node_version("v18.20.4").unwrap() < NODE_MIN);
+    }
+
+    #[test]
+    fn libclang_is_told_from_its_neighbours() {
+        let folder = tempfile::tempdir().unwrap();
+        for neighbour in ["libclang-cpp.so.14", "libclang.a", "libc.so.6"] {
+            fs::write(folder.path().join(neighbour), "").unwrap();
+        }
+        assert!(!holds_libclang(folder.path()));
+        fs::write(folder.path().join("libclang-14.so.1"), "").unwrap();
+        assert!(holds_libclang(folder.path()));
+    }
 }

@@ -1,72 +1,84 @@
-//! Builds, tests and shows Chainflix: `cargo xtask demo`, `cargo xtask test`.
+//! Builds, checks and starts everything, so that a contributor needs Rust, Node and npm, and nothing to remember.
 //!
-//! Ordinary Rust, so that a contributor needs cargo, Node and npm. Debian packages are installed when we are root; else
-//! the one line to run is printed. Every cargo call selects the whole workspace: features are then the same everywhere,
-//! and the heavy dependencies are built once.
+//! ```text
+//! cargo xtask demo ─▶ packages ─▶ wasm ─▶ web ─▶ cargo build ─▶ chainflix demo
+//! cargo xtask test ─▶ packages ─▶ one step after the other; the first that fails ends it
+//! ```
+//!
+//! | module | what |
+//! |---|---|
+//! | [`workspace`] | where things are, and cargo and npm there |
+//! | [`program`] | runs a program and says what failed |
+//! | [`machine`] | Debian packages and Node: checked, installed as root, or asked for in one line |
+//! | [`tool`] | cargo's plugins that are not part of Rust |
+//! | [`wasm`] | the browser core |
+//! | [`web`] | the web app, built again only when a file of it changed |
+//! | [`stamp`] | what "changed" means |
+//! | [`test`] | the steps of `cargo xtask test` |
+//! | [`tidy`] | documents that name what exists, code that keeps to the architecture |
+//!
+//! Every cargo command names the whole workspace: one set of features, so each dependency is built once.
 
 mod demo;
 mod machine;
 mod program;
-mod steps;
+mod stamp;
+mod test;
 mod tidy;
+mod tool;
 mod wasm;
 mod web;
+mod workspace;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
-use std::{path::PathBuf, process::ExitCode};
+use std::process::ExitCode;
+use workspace::Workspace;
 
 #[derive(Parser)]
-#[command(name = "cargo xtask", about = "Builds, tests and shows Chainflix", after_help = EXAMPLES)]
-struct Arguments {
+#[command(name = "cargo xtask", bin_name = "cargo xtask", about = "Builds, checks and starts everything.")]
+struct Cli {
     #[command(subcommand)]
     command: Command,
 }
 
-const EXAMPLES: &str = "Examples:\n  cargo xtask demo\n  cargo xtask demo --headless --exit-after 120\n  \
-                        cargo xtask test\n  cargo xtask test --only clippy";
-
 #[derive(Subcommand)]
 enum Command {
-    /// Builds everything and starts a whole network on this machine, with a film in it.
-    #[command(disable_help_flag = true)]
-    Demo {
-        /// Passed on to `chainflix demo`; see `cargo xtask demo --help`.
-        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
-        arguments: Vec<String>,
-    },
-    /// Checks and tests everything; the last line names the step that failed.
-    Test {
-        /// Runs one step alone.
-        #[arg(long, value_name = "STEP", value_parser = steps::names())]
-        only: Option<String>,
-    },
-    /// Builds the browser core and the web app.
+    /// Build everything and start a network on this machine, with a film to watch
+    #[command(after_help = "Example: cargo xtask demo --port-base 9000")]
+    Demo(demo::Demo),
+    /// Check everything: format, lints, licences, tests of every kind
+    #[command(after_help = "Example: cargo xtask test --only contracts")]
+    Test(test::Test),
+    /// Build the browser core
+    #[command(after_help = "Example: cargo xtask wasm")]
+    Wasm,
+    /// Build the web app
+    #[command(after_help = "Example: cargo xtask web")]
     Web,
 }
 
 fn main() -> ExitCode {
-    let outcome = match Arguments::parse().command {
-        Command::Demo { arguments } => demo::run(&workspace(), &arguments),
-        Command::Test { only } => steps::run(&workspace(), only.as_deref()),
-        Command::Web => machine::need(&[machine::WEB]).and_then(|()| web::build(&workspace())),
-    };
-    match outcome {
+    let cli = Cli::parse();
+    match start(cli.command) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("error: {error:#}");
+            eprintln!("{error:#}");
             ExitCode::FAILURE
         }
     }
 }
 
-/// The workspace's root: cargo tells an xtask where its own manifest is.
-fn workspace() -> PathBuf {
-    let manifest = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
-    manifest.parent().map_or(manifest.clone(), PathBuf::from)
-}
-
-/// Where cargo puts what it builds.
-fn target_dir(workspace: &std::path::Path) -> Result<PathBuf> {
-    Ok(workspace.join(std::env::var_os("CARGO_TARGET_DIR").unwrap_or_else(|| "target".into())))
+fn start(command: Command) -> Result<()> {
+    let workspace = Workspace::find()?;
+    match command {
+        Command::Demo(demo) => demo.start(&workspace),
+        Command::Test(test) => test.start(&workspace),
+        Command::Wasm => workspace.build_core(),
+        Command::Web => {
+            machine::node()?;
+            workspace.build_core()?;
+            web::build(&workspace)
+        }
+    }
 }

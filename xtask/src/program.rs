@@ -1,38 +1,56 @@
-//! Runs other programs and says in one line what failed.
+//! Runs programs, with their output in view, and says which one failed.
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Context as _, Result, bail};
 use std::{
-    ffi::OsStr,
-    path::Path,
+    env,
+    path::PathBuf,
     process::{Command, Stdio},
 };
 
-/// Runs a program in `folder`, with its output on ours.
-pub fn call<A: AsRef<OsStr>>(folder: &Path, program: &str, arguments: impl IntoIterator<Item = A>) -> Result<()> {
-    call_command(Command::new(program).args(arguments).current_dir(folder))
-}
-
-/// Runs a command that is already put together.
-pub fn call_command(command: &mut Command) -> Result<()> {
-    let line = shown(command);
-    let status = command.status().with_context(|| format!("cannot start {line}"))?;
-    ensure!(status.success(), "{line} failed ({status})");
+/// Runs `command` to its end. It gets no input: nobody may be there to answer.
+pub fn run(mut command: Command) -> Result<()> {
+    let words = words(&command);
+    let status = command.stdin(Stdio::null()).status().with_context(|| format!("cannot start: {words}"))?;
+    if !status.success() {
+        bail!("failed ({status}): {words}");
+    }
     Ok(())
 }
 
-/// What a program prints; `None` when it cannot be started or fails.
-pub fn answer(program: &str, arguments: &[&str]) -> Option<String> {
-    let output = Command::new(program).args(arguments).stdin(Stdio::null()).stderr(Stdio::null()).output().ok()?;
-    output.status.success().then(|| String::from_utf8_lossy(&output.stdout).trim().to_owned())
+/// What `command` prints.
+pub fn output(mut command: Command) -> Result<String> {
+    let words = words(&command);
+    let output = command.stdin(Stdio::null()).output().with_context(|| format!("cannot start: {words}"))?;
+    if !output.status.success() {
+        bail!("failed ({}): {words}: {}", output.status, String::from_utf8_lossy(&output.stderr).trim());
+    }
+    String::from_utf8(output.stdout).with_context(|| format!("not a text: {words}"))
 }
 
-/// Cargo, in the workspace.
-pub fn cargo<A: AsRef<OsStr>>(workspace: &Path, arguments: impl IntoIterator<Item = A>) -> Result<()> {
-    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    call_command(Command::new(cargo).args(arguments).current_dir(workspace))
+/// Where a program is on the path.
+pub fn find(program: &str) -> Option<PathBuf> {
+    let path = env::var_os("PATH")?;
+    env::split_paths(&path).map(|folder| folder.join(program)).find(|file| file.is_file())
 }
 
-fn shown(command: &Command) -> String {
-    let words = std::iter::once(command.get_program()).chain(command.get_args());
-    words.map(|word| word.to_string_lossy().into_owned()).collect::<Vec<_>>().join(" ")
+/// The command as somebody would type it.
+pub fn words(command: &Command) -> String {
+    let program = PathBuf::from(command.get_program());
+    let program = program.file_name().unwrap_or(command.get_program()).to_string_lossy().into_owned();
+    let arguments = command.get_args().map(|argument| argument.to_string_lossy().into_owned());
+    std::iter::once(program).chain(arguments).collect::<Vec<_>>().join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failure_names_the_command() {
+        let mut command = Command::new("/bin/sh");
+        command.args(["-c", "exit 3"]);
+        let error = run(command).unwrap_err().to_string();
+        assert!(error.contains("sh -c exit 3") && error.contains('3'), "{error}");
+        assert!(find("sh").is_some() && find("no-such-program").is_none());
+    }
 }

@@ -176,7 +176,7 @@ mod tests {
 
     impl Sent {
         fn new(size: usize) -> Self {
-            let sealed: Vec<u8> = (0..size).map(|i| (i * 31 >> 3) as u8).collect();
+            let sealed: Vec<u8> = (0..size).map(|i| ((i * 31) >> 3) as u8).collect();
             let cell = ChunkHashes::of(&sealed).root();
             let key = NetworkSecret::from_bytes([1; 32]).download_key(&AccountAddress([2; 20]), &cell);
             Self { sealed, cell, key }

@@ -108,9 +108,9 @@ mod tests {
     #[test]
     fn a_refusal_says_what_to_do_next() {
         let wire = |refusal: Refusal| ApiError::from(refusal).to_wire();
-        let early = wire(Refusal::TooEarly { early_ms: 40 });
-        assert_eq!(early.code, REFUSED);
-        assert_eq!(early.data, Some(json!({"code": "too-early", "advice": "try-again", "retryMs": 40})));
+        let busy = wire(Refusal::Busy { retry_ms: 40 });
+        assert_eq!(busy.code, REFUSED);
+        assert_eq!(busy.data, Some(json!({"code": "busy", "advice": "try-again", "retryMs": 40})));
         let stopped = wire(Refusal::TakenDown);
         assert_eq!(stopped.data, Some(json!({"code": "taken-down", "advice": "give-up"})));
         assert_eq!(stopped.message, "a supervisor stopped this video");

@@ -15,7 +15,7 @@ use super::{
     setup::{Accounts, Film},
     viewer::Tally,
 };
-use anyhow::{Context as _, Result, bail, ensure};
+use anyhow::{Result, bail, ensure};
 use chainflix_node::network::Layout;
 use chainflix_primitives::{AccountAddress, Manifest, ProtocolParams};
 use chainflix_rpc::{

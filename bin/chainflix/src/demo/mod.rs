@@ -34,12 +34,10 @@ mod viewer;
 use crate::{
     init,
     output::{note, one_line, say, wrong_use},
+    run,
 };
-use anyhow::{Context as _, Result, bail};
-use chainflix_node::{
-    Shutdown,
-    network::{Layout, Plan, Ports},
-};
+use anyhow::{Result, bail};
+use chainflix_node::network::{Layout, Plan, Ports};
 use chainflix_rpc::Client;
 use clap::Args;
 use crew::{Crew, Event};
@@ -80,6 +78,9 @@ pub struct Demo {
     /// How many times as fast as real time the protocol's clock runs, for tests
     #[arg(long, hide = true)]
     fast: Option<u64>,
+    /// End when standard input ends
+    #[arg(long, hide = true)]
+    until_stdin_closes: bool,
 }
 
 /// How the demo came to its end.
@@ -92,7 +93,7 @@ enum End {
 
 impl Demo {
     pub async fn start(self) -> Result<()> {
-        let mut shutdown = Shutdown::on_signals().context("signals cannot be heard")?;
+        let mut shutdown = run::until_told(self.until_stdin_closes)?;
         if let Some(film) = self.film.as_ref().filter(|film| !film.is_file()) {
             return Err(wrong_use(format!("there is no film at {}", film.display())));
         }
@@ -168,7 +169,7 @@ impl Demo {
             Some(film) if self.headless => Some(Viewer::start(film.magnet, folder)?),
             _ => None,
         };
-        let mut report = Report::new(layout, setup::Accounts::of(layout)?, baseline, films);
+        let report = Report::new(layout, setup::Accounts::of(layout)?, baseline, films);
         report.write(folder, crew.processes(), viewer.as_ref())?;
         report.say_table(crew.processes());
         say(format_args!("ready {}", layout.web_url));

@@ -10,7 +10,6 @@ use std::{
     net::{SocketAddr, TcpListener, UdpSocket},
     path::Path,
     process::{Command, Stdio},
-    thread,
     time::{Duration, Instant},
 };
 
@@ -170,6 +169,7 @@ mod tests {
     use super::*;
     use chainflix_node::network::Plan;
     use chainflix_primitives::ProtocolParams;
+    use std::thread;
 
     fn laid_out(ports: Ports, dir: &Path) -> Layout {
         Plan { validators: 4, providers: 3, params: ProtocolParams::default(), ports, quota_bytes: 1 << 30 }
@@ -185,8 +185,8 @@ mod tests {
         let taken = TcpListener::bind(("127.0.0.1", ports.rpc + 2)).unwrap();
         let error = super::ports(&layout, Duration::ZERO).await.unwrap_err().to_string();
         assert!(error.contains(&format!("port {}", ports.rpc + 2)) && error.contains("validator-2"), "{error}");
-        let freed = thread::spawn(move || {
-            thread::sleep(Duration::from_millis(300));
+        let freed = std::thread::spawn(move || {
+            std::thread::sleep(Duration::from_millis(300));
             drop(taken);
         });
         super::ports(&layout, Duration::from_secs(30)).await.unwrap();

@@ -15,6 +15,7 @@ pub fn read(text: &str) -> Result<u128, String> {
         let plain = !digits.is_empty() && digits.bytes().all(|digit| digit.is_ascii_digit());
         plain.then(|| digits.parse::<u128>().ok()).flatten().ok_or("not an amount like 12.5")
     };
+    number(part)?;
     // At most eighteen digits are padded to exactly eighteen.
     let part = number(&format!("{part:0<DIGITS$}"))?;
     let whole = number(whole)?.checked_mul(WEI).and_then(|wei| wei.checked_add(part));

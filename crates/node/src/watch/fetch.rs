@@ -86,7 +86,10 @@ impl Fetcher {
         self.arrival.send_modify(|arrival| arrival.grant = Some(grant.body.id));
         let mut stream = match self.watching.peers.fetch(&grant).await {
             Ok(stream) => stream,
-            Err(error) => return Ok(self.give_up(node, &error.to_string()).await),
+            Err(error) => {
+                self.give_up(node, &error.to_string()).await;
+                return Ok(());
+            }
         };
         let direct = stream.path() == PathKind::Direct;
         self.arrival.send_modify(|arrival| arrival.provider = Some((grant.body.provider, direct)));
