@@ -14,6 +14,7 @@ use super::{
     folder::Folder,
     preflight::{Listen, listens},
 };
+use crate::output::note;
 use anyhow::{Context as _, Result, bail};
 use chainflix_node::{RoleConfig, Shutdown, ShutdownTrigger, network::Layout};
 use std::{
@@ -40,6 +41,9 @@ const EVENTS_MAX: usize = 64;
 /// Pause before a process is started again; doubles while it keeps ending.
 const PAUSE_MIN: Duration = Duration::from_millis(500);
 const PAUSE_MAX: Duration = Duration::from_secs(30);
+/// A process that ends so often before the demo is ready will not start: once or twice may be a lock that the process of
+/// a killed demo still holds.
+const FALSE_STARTS_MAX: u32 = 3;
 /// A process that ran this long has proved that it can.
 const STEADY: Duration = Duration::from_secs(60);
 /// End of a log that is read for its last line, in bytes.
@@ -127,17 +131,26 @@ impl Crew {
         event
     }
 
-    /// Waits for `work`, which is in vain when a process ends meanwhile.
+    /// Waits for `work`, which is in vain when a process does not start.
     pub async fn guard<T>(&mut self, work: impl Future<Output = Result<T>>) -> Result<T> {
         let mut work = pin!(work);
         loop {
             tokio::select! {
                 done = &mut work => return done,
-                event = self.next() => if let Event::Ended { index, name, how, .. } = event {
-                    bail!("{name} did not start ({how}); its log is {}", self.processes[index].log.display());
-                },
+                event = self.next() => self.bear(&event)?,
             }
         }
+    }
+
+    /// Gives up on a process that does not start.
+    fn bear(&self, event: &Event) -> Result<()> {
+        let Event::Ended { index, name, how, .. } = event else { return Ok(()) };
+        let process = &self.processes[*index];
+        if process.restarts < FALSE_STARTS_MAX {
+            note(event);
+            return Ok(());
+        }
+        bail!("{name} does not start ({how}); its log is {}", process.log.display())
     }
 
     /// Stops every process.

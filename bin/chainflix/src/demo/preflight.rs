@@ -169,7 +169,6 @@ mod tests {
     use super::*;
     use chainflix_node::network::Plan;
     use chainflix_primitives::ProtocolParams;
-    use std::thread;
 
     fn laid_out(ports: Ports, dir: &Path) -> Layout {
         Plan { validators: 4, providers: 3, params: ProtocolParams::default(), ports, quota_bytes: 1 << 30 }

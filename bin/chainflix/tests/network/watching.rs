@@ -1,0 +1,92 @@
+//! Watching mines; nobody watching mines nothing; a takedown ends it.
+
+use crate::{
+    demo::{Demo, chainflix, film, run, until},
+    ledger::{earned, scheduled},
+};
+use alloy_primitives::B256;
+use chainflix_contracts::{IRegistry, REGISTRY_ADDRESS, SolCall as _};
+use chainflix_node::{keys, network::Layout};
+use chainflix_primitives::{AccountAddress, AccountKey, Magnet};
+use chainflix_rpc::send_transaction;
+use serde_json::Value;
+use std::{path::Path, time::Duration};
+
+/// Watches to the end, or to the first error; events, and whether it went well.
+fn watch(demo: &Demo, data: &Path, key: &Path) -> (Vec<Value>, bool) {
+    let mut command = chainflix(&["watch", &demo.magnet(), "--json", "--network"]);
+    let output = command.arg(data).arg("--key").arg(key).output().unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    let events: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    eprintln!("{text}{}", String::from_utf8_lossy(&output.stderr));
+    (events, output.status.success())
+}
+
+fn named<'a>(events: &'a [Value], name: &str) -> Vec<&'a Value> {
+    events.iter().filter(|event| event["event"] == name).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn coins_appear_by_watching_alone_and_add_up_to_the_schedule() {
+    let folder = tempfile::tempdir().unwrap();
+    let (data, key) = (folder.path().join("demo"), folder.path().join("viewer.key"));
+    let demo = Demo::first(&data, &film(folder.path(), 12), &[]);
+    let client = demo.client();
+
+    // A dozen slots with nobody watching.
+    tokio::time::sleep(Duration::from_millis(12 * 720)).await;
+    let schedule = client.schedule().await.unwrap();
+    assert_eq!((schedule.view_blocks, schedule.issued_gwei), (0, 0));
+    let (idle, _) = earned(&demo, &[]).await;
+    assert!(idle.values().all(|wei| *wei == 0), "{idle:?}");
+
+    keys::write(&key, &[7; 32]).unwrap();
+    let viewer = AccountKey::from_bytes(&[7; 32]).unwrap().address();
+    let (events, ok) = watch(&demo, &data, &key);
+    assert!(ok);
+    let ended = named(&events, "ended")[0];
+    assert_eq!((ended["played"].as_u64(), ended["accepted"].as_u64()), (Some(4), Some(4)), "{ended}");
+
+    let (rewards, head) = earned(&demo, &[viewer]).await;
+    let scheduled = scheduled(&demo, head).await;
+    assert!(scheduled > 0);
+    assert_eq!(rewards.values().sum::<u128>(), scheduled);
+    let accounts = demo.json()["accounts"].clone();
+    for role in ["creator", "supervisor"] {
+        let account: AccountAddress = serde_json::from_value(accounts[role].clone()).unwrap();
+        assert!(rewards[&account] > 0, "the {role} earned nothing");
+    }
+    let validators: Vec<AccountAddress> = serde_json::from_value(accounts["validators"].clone()).unwrap();
+    assert!(validators.iter().all(|account| rewards[account] > 0));
+    assert!(rewards[&viewer] > 0);
+
+    // The same account once more: allowed, and unpaid.
+    let (events, ok) = watch(&demo, &data, &key);
+    assert!(ok);
+    assert_eq!(named(&events, "ended")[0]["accepted"], 0);
+    assert!(named(&events, "play-started").iter().all(|event| event["mining"] == false));
+
+    a_takedown_stops_it(&demo, &data, folder.path()).await;
+    assert!(demo.stop().success());
+}
+
+/// Two blocks after the takedown nobody gets a PlayCode any more.
+async fn a_takedown_stops_it(demo: &Demo, data: &Path, folder: &Path) {
+    let client = demo.client();
+    let magnet: Magnet = demo.magnet().parse().unwrap();
+    let supervisor = Layout::open(&data.join("network")).unwrap().account("supervisor").unwrap();
+    let call = IRegistry::takeDownCall { magnet: B256::from(magnet.0), reason: "a test".into() }.abi_encode();
+    let registry = AccountAddress(REGISTRY_ADDRESS.into_array());
+    let receipt = send_transaction(&client, &supervisor, Some(registry), 0, call).await.unwrap();
+    until("two blocks", async || client.head().await.unwrap().number >= receipt.block + 2).await;
+
+    let key = folder.join("latecomer.key");
+    keys::write(&key, &[8; 32]).unwrap();
+    let (events, ok) = watch(demo, data, &key);
+    assert!(!ok || named(&events, "accepted").is_empty());
+    assert!(named(&events, "accepted").is_empty() && named(&events, "proved").is_empty());
+    until("the report to say so", async || demo.json()["films"][0]["takenDown"] == true).await;
+    let listed =
+        run(&["wallet", "balance", &demo.accounts()[0].to_string(), "--rpc", demo.json()["rpc"].as_str().unwrap()]);
+    assert!(listed.status.success());
+}
