@@ -35,11 +35,12 @@ function compiled(name) {
 function generated() {
   // Run by npm, so that `forge` on the path is the pinned one.
   execFileSync("forge", ["build", "--force", "--quiet"], { cwd: contracts, stdio: "inherit" });
-  const registry = compiled("Registry");
-  return {
-    "Registry.json": `${JSON.stringify(registry, null, 2)}\n`,
-    "Registry.runtime.hex": registry.deployedBytecode.replace(/^0x/, ""),
-  };
+  const files = {};
+  for (const contract of ["Registry", "Standing"].map(compiled)) {
+    files[`${contract.contract}.json`] = `${JSON.stringify(contract, null, 2)}\n`;
+    files[`${contract.contract}.runtime.hex`] = contract.deployedBytecode.replace(/^0x/, "");
+  }
+  return files;
 }
 
 function read(path) {

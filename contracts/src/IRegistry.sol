@@ -16,15 +16,17 @@ type NodeId is bytes32;
 /// X25519 public key to which a provider's grants are sealed.
 type BoxKey is bytes32;
 
-/// @title Who may publish, what was published, and who stores it
-/// @notice The registry of the network: supervisors admit creators, admitted creators publish videos, supervisors stop
-/// and resume playback, providers announce their keys.
+/// @title Who may publish, what was published, who stores it, and who shares in its views
+/// @notice The registry of the network: supervisors admit creators, admitted creators publish videos and choose how the
+/// reward of their views is shared, admitted makers add layers to them, supervisors stop and resume playback, providers
+/// announce their keys, operation participants are named.
 /// @dev The roles and what they may do:
 /// ```text
 /// governor --addSupervisor--> supervisor --admitCreator--> creator --registerVideo--> video (for ever)
-///     |                           |                                                    ^
-///     |                           +---------------- takeDown / reinstate --------------+
-///     +---- acts in place of a removed supervisor: dismissCreator, takeDown, reinstate --+
+///     |                           |                            +-----registerLayer--> layer (for ever)
+///     |                           +------- takeDown / reinstate of either -------------^
+///     |                           +------- addParticipant --> operation participant
+///     +---- acts in place of a removed supervisor: dismissCreator, takeDown, reinstate, removeParticipant
 /// provider --registerProvider / withdrawProvider--> its own entry
 /// ```
 /// No personal data is kept here: a supervisor knows who its creators are, the chain knows addresses only.
@@ -36,7 +38,7 @@ interface IRegistry {
     /// @param supervisor supervisor of record of the creator at the time of registration
     /// @param registeredBlock number of the block that registered it
     /// @param takenDown whether its supervisor has stopped playback
-    /// @param sealedVideoSecret the 32-byte video secret, sealed to the validators (`crypto_box` sealed box, 80 bytes)
+    /// @param sealedVideoSecret the 32-byte video secret, sealed to the keys of the network (80 bytes)
     struct Video {
         address creator;
         uint64 playTimeMs;
@@ -45,6 +47,49 @@ interface IRegistry {
         uint64 registeredBlock;
         bool takenDown;
         bytes sealedVideoSecret;
+    }
+
+    /// @notice How the reward of one view is shared, in thousandths that add up to 1,000. The share of a role that nobody
+    /// fills goes to the creator.
+    /// @param creatorPermille who published the video
+    /// @param viewerPermille who watched
+    /// @param activatorsPermille makers of the layers shown, in equal parts
+    /// @param storagePermille peers that served the cell, by bytes
+    /// @param validatorsPermille validators whose votes carried the play, in equal parts
+    /// @param supervisorPermille supervisor of the video
+    /// @param operationPermille operation participants, in equal parts
+    struct Split {
+        uint16 creatorPermille;
+        uint16 viewerPermille;
+        uint16 activatorsPermille;
+        uint16 storagePermille;
+        uint16 validatorsPermille;
+        uint16 supervisorPermille;
+        uint16 operationPermille;
+    }
+
+    /// @notice What a layer adds to a video.
+    enum LayerKind {
+        None,
+        Subtitles,
+        Dub,
+        Effects
+    }
+
+    /// @notice One layer that can be shown with a video. Everything but `takenDown` is fixed at registration.
+    /// @param video the video it belongs to; zero in the answer for an unknown layer
+    /// @param maker account that registered it, and that shares in the views that show it
+    /// @param kind what it adds
+    /// @param supervisor supervisor of record of the maker at the time of registration
+    /// @param registeredBlock number of the block that registered it
+    /// @param takenDown whether its supervisor has stopped it
+    struct Layer {
+        Magnet video;
+        address maker;
+        LayerKind kind;
+        address supervisor;
+        uint64 registeredBlock;
+        bool takenDown;
     }
 
     /// @notice One storage provider.
@@ -73,6 +118,18 @@ interface IRegistry {
     event VideoTakenDown(Magnet indexed magnet, address indexed by, string reason);
     /// @notice `by` allowed playback of `magnet` again.
     event VideoReinstated(Magnet indexed magnet, address indexed by);
+    /// @notice The creator of `magnet` chose how its views are shared.
+    event SplitChosen(Magnet indexed magnet, Split split);
+    /// @notice `maker` added `layer` to `video`.
+    event LayerRegistered(Magnet indexed layer, Magnet indexed video, address indexed maker, LayerKind kind);
+    /// @notice `by` stopped `layer` of `maker`.
+    event LayerTakenDown(Magnet indexed layer, Magnet indexed video, address indexed maker, address by, string reason);
+    /// @notice `by` allowed `layer` of `maker` again.
+    event LayerReinstated(Magnet indexed layer, Magnet indexed video, address indexed maker, address by);
+    /// @notice `by` named `account` an operation participant.
+    event ParticipantAdded(address indexed account, address indexed by);
+    /// @notice `by` ended the participation of `account`.
+    event ParticipantRemoved(address indexed account, address indexed by);
     /// @notice `account` serves cells from `nodeId`, or changed its keys to these.
     event ProviderRegistered(address indexed account, NodeId indexed nodeId, BoxKey boxKey);
     /// @notice `account` no longer serves cells.
@@ -108,6 +165,23 @@ interface IRegistry {
     error NotTakenDown(Magnet magnet);
     /// @notice A reason has 1 to `max` bytes, not `length`.
     error InvalidReason(uint256 length, uint256 max);
+    /// @notice Share number `role` of a split, counted from zero in the order of `Split`, is outside of what the network
+    /// allows.
+    error ShareOutOfBounds(uint256 role, uint16 permille, uint16 least, uint16 most);
+    /// @notice The shares of a split add up to `sum` thousandths instead of 1,000.
+    error SplitNotWhole(uint256 sum);
+    /// @notice The layer is zero, or of no kind.
+    error InvalidLayer(Magnet layer, LayerKind kind);
+    /// @notice `layer` was registered in block `registeredBlock`.
+    error LayerAlreadyRegistered(Magnet layer, uint64 registeredBlock);
+    /// @notice `layer` was never registered.
+    error UnknownLayer(Magnet layer);
+    /// @notice `account` was named an operation participant by `by`.
+    error AlreadyParticipant(address account, address by);
+    /// @notice `account` is not an operation participant.
+    error NotParticipant(address account);
+    /// @notice There are `max` operation participants, or `max` of this supervisor's.
+    error TooManyParticipants(uint256 max);
     /// @notice One of the two keys is zero.
     error InvalidProvider(NodeId nodeId, BoxKey boxKey);
     /// @notice `nodeId` belongs to `account`.
@@ -158,8 +232,29 @@ interface IRegistry {
     /// @param magnet BLAKE3 hash of the canonical manifest, not zero
     /// @param playTimeMs total play time, milliseconds: 1 to seven days, at least one for each cell
     /// @param cells number of VideoCells: 1 to 10,080
-    /// @param sealedVideoSecret video secret sealed to the validators, exactly 80 bytes
+    /// @param sealedVideoSecret video secret sealed to the keys of the network, exactly 80 bytes
     function registerVideo(Magnet magnet, uint64 playTimeMs, uint32 cells, bytes calldata sealedVideoSecret) external;
+
+    /// @notice As `registerVideo`, with shares of the creator's own choice instead of the network's. They are fixed for
+    /// ever as well: a viewer knows what a view is worth before it watches.
+    /// @param split within `splitBounds`, adding up to 1,000
+    function registerVideoWithSplit(
+        Magnet magnet,
+        uint64 playTimeMs,
+        uint32 cells,
+        bytes calldata sealedVideoSecret,
+        Split calldata split
+    ) external;
+
+    /// @notice How views of `magnet` are shared: its creator's choice, or the network's default; all zero if it was never
+    /// registered.
+    function splitOf(Magnet magnet) external view returns (Split memory);
+
+    /// @notice How views are shared where creators chose nothing; set in genesis, never changed.
+    function defaultSplit() external view returns (Split memory);
+
+    /// @notice The least and the most that creators may choose for each role; set in genesis, never changed.
+    function splitBounds() external view returns (Split memory least, Split memory most);
 
     /// @notice Stop playback of `magnet`. The video's supervisor only (once removed: the governor).
     /// @param reason for the public record, 1 to 1,024 bytes of UTF-8
@@ -182,6 +277,51 @@ interface IRegistry {
 
     /// @notice Up to `count` magnets in order of registration, starting with number `from`; fewer at the end.
     function magnets(uint256 from, uint256 count) external view returns (Magnet[] memory);
+
+    // --------------------------------------------------------------------------------------------------- layers
+
+    /// @notice Add a layer to a registered video, once and for ever. Admitted creators only: a maker of layers is admitted
+    /// by a supervisor as a creator is.
+    /// @dev The makers of the layers that a view shows take the activators' share, which is the creator's otherwise, and
+    /// the viewer says what it shows. So a viewer could name a worthless layer of its own: it would have to be an account
+    /// that a supervisor answers for, in the open for ever, and `takeDownLayer` ends it. A creator that wants no layers
+    /// chooses a split without activators. As with videos, a layer waiting in the mempool can be claimed by another.
+    /// @param layer BLAKE3 hash of the layer's bytes, not zero
+    /// @param video a registered video
+    /// @param kind what it adds
+    function registerLayer(Magnet layer, Magnet video, LayerKind kind) external;
+
+    /// @notice Stop `layer`: its maker no longer shares. The layer's supervisor only (once removed: the governor).
+    /// @param reason for the public record, 1 to 1,024 bytes of UTF-8
+    function takeDownLayer(Magnet layer, string calldata reason) external;
+
+    /// @notice Allow `layer` again. The layer's supervisor only (once removed: the governor).
+    function reinstateLayer(Magnet layer) external;
+
+    /// @notice The record of `layer`; all zero if it was never registered.
+    function layer(Magnet layer) external view returns (Layer memory);
+
+    /// @notice Whether `account` made a layer of `video` that is not taken down.
+    function isActivator(Magnet video, address account) external view returns (bool);
+
+    /// @notice Number of layers ever registered for `video`.
+    function layerCount(Magnet video) external view returns (uint256);
+
+    /// @notice Up to `count` layers of `video` in order of registration, starting with number `from`; fewer at the end.
+    function layers(Magnet video, uint256 from, uint256 count) external view returns (Magnet[] memory);
+
+    // ------------------------------------------------------------------------------------------------ operation
+
+    /// @notice Name `account` an operation participant, who shares in every view. The governor or a supervisor only.
+    /// @dev At most 16 in all and 4 of one supervisor, so that no stolen supervisor key fills the list: each participant
+    /// takes its part of the operation share of all views.
+    function addParticipant(address account) external;
+
+    /// @notice End the participation of `account`. Who named it only (a supervisor once removed: the governor).
+    function removeParticipant(address account) external;
+
+    /// @notice The operation participants now, at most 16, in no order that means anything.
+    function participants() external view returns (address[] memory);
 
     // ------------------------------------------------------------------------------------------------ providers
 

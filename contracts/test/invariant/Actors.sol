@@ -9,13 +9,13 @@ import {Vm} from "../Base.sol";
 /// alone whether the registry accepts it; a wrong prediction fails the run. One account is the governor; all of them
 /// may at some time be supervisor, creator and provider, because roles are not exclusive.
 contract Actors {
-    Vm private constant vm = Vm(address(uint160(uint256(keccak256("hevm cheat code")))));
+    Vm internal constant vm = Vm(address(uint160(uint256(keccak256("hevm cheat code")))));
     uint256 private constant ACCOUNTS = 8;
-    uint256 private constant MAGNETS = 16;
+    uint256 internal constant MAGNETS = 16;
     uint256 private constant NODES = 6;
 
-    Registry private immutable registry;
-    address private immutable governor;
+    Registry internal immutable registry;
+    address internal immutable governor;
 
     mapping(address => bool) public inOffice;
     mapping(address => address) public supervisorOf;
@@ -134,11 +134,11 @@ contract Actors {
         return fingerprint[magnet] != 0 && caller == _responsible(videoSupervisor[magnet]);
     }
 
-    function _responsible(address supervisor) private view returns (address) {
+    function _responsible(address supervisor) internal view returns (address) {
         return inOffice[supervisor] ? supervisor : governor;
     }
 
-    function _act(address caller, bytes memory data) private returns (bool accepted) {
+    function _act(address caller, bytes memory data) internal returns (bool accepted) {
         vm.prank(caller);
         (accepted,) = address(registry).call(data);
     }

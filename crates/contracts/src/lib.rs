@@ -1,13 +1,15 @@
 //! Names the contracts that genesis places on the chain: their addresses, calls, code and first storage.
 //!
 //! ```text
-//!  contracts/src/*.sol --npm run generate--> artifacts/ ----> registry_predeploy ----> genesis (chain)
-//!          |                                                                             |
-//!          +-------- sol! reads IRegistry.sol ------> IRegistry::*Call ---> eth_call, transactions (rpc, gateway)
+//!  contracts/src/*.sol --npm run generate--> artifacts/ ----> predeploys --------> genesis (chain)
+//!          |                                                                          |
+//!          +------ sol! reads I*.sol ------> I*::*Call ----------> eth_call, transactions (rpc, gateway)
+//!                                    +-----> events: Change ----> which answers a block made stale (node)
 //! ```
 //!
-//! A call is encoded, and its arguments are decoded, by the types in [`IRegistry`]; answers that may say "unknown" by
-//! [`decode_video`] and [`decode_provider`]; refusals by [`decode_refusal`]:
+//! A call is encoded, and its arguments are decoded, by the types in [`IRegistry`] and [`IStanding`]; answers that may say
+//! "unknown" by [`decode_video`], [`decode_layer`] and [`decode_provider`], others by [`decode`]; refusals by
+//! [`decode_refusal`] and [`decode_standing_refusal`], and told to people by [`refusal_in_words`]:
 //!
 //! ```
 //! use alloy_primitives::B256;
@@ -26,13 +28,21 @@
 
 mod answer;
 mod bindings;
+mod change;
 mod predeploy;
+mod words;
 
 pub use alloy_sol_types::{SolCall, SolEvent, SolInterface};
 
-pub use answer::{AnswerError, decode_provider, decode_refusal, decode_video};
-pub use bindings::IRegistry;
-pub use predeploy::{Predeploy, PredeployError, REGISTRY_ADDRESS, registry_predeploy};
+pub use answer::{
+    AnswerError, decode, decode_layer, decode_provider, decode_refusal, decode_standing_refusal, decode_video,
+};
+pub use bindings::{IRegistry, IStanding};
+pub use change::Change;
+pub use predeploy::{
+    Predeploy, PredeployError, REGISTRY_ADDRESS, STANDING_ADDRESS, predeploys, registry_predeploy, standing_predeploy,
+};
+pub use words::refusal_in_words;
 
 /// Largest number of cells the registry accepts for one video: seven days of one-minute cells.
 pub const CELLS_MAX: u32 = 10_080;
@@ -40,8 +50,14 @@ pub const CELLS_MAX: u32 = 10_080;
 /// Longest play time the registry accepts for one video, in milliseconds: seven days.
 pub const PLAY_TIME_MS_MAX: u64 = 7 * 24 * 60 * 60 * 1_000;
 
-/// Exact size of the sealed video secret, in bytes: a `crypto_box` sealed box (ephemeral key 32, tag 16) of 32 bytes.
+/// Exact size of the sealed video secret, in bytes: 32 of secret and 48 of box.
 pub const SEALED_VIDEO_SECRET_BYTES: usize = 80;
 
 /// Longest reason of a takedown, in bytes of UTF-8; the shortest is one byte.
 pub const REASON_BYTES_MAX: usize = 1_024;
+
+/// Most operation participants in all.
+pub const PARTICIPANTS_MAX: usize = 16;
+
+/// Most operation participants that one supervisor names; the governor may fill the list.
+pub const PARTICIPANTS_PER_SUPERVISOR_MAX: usize = 4;

@@ -1,67 +1,29 @@
-//! `vectors/registry.json` and the compiler's artifact from the side of Rust; `contracts/test/Vectors.t.sol` is the
-//! other side.
+//! `vectors/registry.json`.
 
-use std::collections::{BTreeMap, BTreeSet};
-
-use alloy_primitives::{Address, B256, Bytes, U256, hex, keccak256};
+use super::golden::{Calls, address, bytes, number, split, storage, text, word};
+use alloy_primitives::{Address, U256};
 use chainflix_contracts::{
-    CELLS_MAX, IRegistry, PLAY_TIME_MS_MAX, REASON_BYTES_MAX, REGISTRY_ADDRESS, SEALED_VIDEO_SECRET_BYTES, SolCall,
-    decode_provider, decode_video, registry_predeploy,
+    CELLS_MAX, IRegistry, PARTICIPANTS_MAX, PARTICIPANTS_PER_SUPERVISOR_MAX, PLAY_TIME_MS_MAX, REASON_BYTES_MAX,
+    REGISTRY_ADDRESS, SEALED_VIDEO_SECRET_BYTES, decode, decode_layer, decode_provider, decode_video,
+    registry_predeploy,
 };
+use chainflix_primitives::SplitBounds;
 use serde_json::Value;
 
 fn vectors() -> Value {
-    serde_json::from_str(include_str!("../../../vectors/registry.json")).unwrap()
-}
-
-fn artifact() -> Value {
-    serde_json::from_str(include_str!("../artifacts/Registry.json")).unwrap()
-}
-
-fn text(value: &Value) -> &str {
-    value.as_str().unwrap()
-}
-
-fn address(value: &Value) -> Address {
-    // Golden addresses carry their checksum (EIP-55): spelled wrong, they fail here.
-    Address::parse_checksummed(text(value), None).unwrap()
-}
-
-fn word(value: &Value) -> B256 {
-    text(value).parse().unwrap()
-}
-
-fn bytes(value: &Value) -> Bytes {
-    text(value).parse().unwrap()
-}
-
-fn number(value: &Value) -> u64 {
-    value.as_u64().unwrap()
-}
-
-/// The calls of the file, each checked once.
-struct Calls {
-    golden: serde_json::Map<String, Value>,
-}
-
-impl Calls {
-    /// Takes `name` from the file, builds the call from its arguments and checks both directions.
-    fn check<C: SolCall + PartialEq + std::fmt::Debug>(&mut self, name: &str, build: impl Fn(&Value) -> C) {
-        let golden = self.golden.remove(name).unwrap();
-        let (call, calldata) = (build(&golden["args"]), bytes(&golden["calldata"]));
-        assert_eq!(C::SIGNATURE, text(&golden["signature"]));
-        assert_eq!(Bytes::from(call.abi_encode()), calldata, "{name}");
-        assert_eq!(C::abi_decode_validate(&calldata).unwrap(), call, "{name}");
-    }
+    serde_json::from_str(include_str!("../../../../vectors/registry.json")).unwrap()
 }
 
 #[test]
 fn calls_match_the_vectors() {
-    let mut calls = Calls { golden: vectors()["calls"].as_object().unwrap().clone() };
+    let mut calls = Calls::of(&vectors());
     check_supervision(&mut calls);
     check_videos(&mut calls);
+    check_splits(&mut calls);
+    check_layers(&mut calls);
+    check_operation(&mut calls);
     check_providers(&mut calls);
-    assert!(calls.golden.is_empty(), "not checked: {:?}", calls.golden.keys());
+    calls.finish();
 }
 
 fn check_supervision(calls: &mut Calls) {
@@ -100,6 +62,53 @@ fn check_videos(calls: &mut Calls) {
         from: U256::from(number(&args["from"])),
         count: U256::from(number(&args["count"])),
     });
+}
+
+fn check_splits(calls: &mut Calls) {
+    calls.check("registerVideoWithSplit", |args| IRegistry::registerVideoWithSplitCall {
+        magnet: word(&args["magnet"]),
+        playTimeMs: number(&args["playTimeMs"]),
+        cells: number(&args["cells"]).try_into().unwrap(),
+        sealedVideoSecret: bytes(&args["sealedVideoSecret"]),
+        split: split(&args["split"]),
+    });
+    calls.check("splitOf", |args| IRegistry::splitOfCall { magnet: word(&args["magnet"]) });
+    calls.check("defaultSplit", |_| IRegistry::defaultSplitCall {});
+    calls.check("splitBounds", |_| IRegistry::splitBoundsCall {});
+}
+
+fn check_layers(calls: &mut Calls) {
+    calls.check("registerLayer", |args| IRegistry::registerLayerCall {
+        layer: word(&args["layer"]),
+        video: word(&args["video"]),
+        kind: kind(&args["kind"]),
+    });
+    calls.check("takeDownLayer", |args| IRegistry::takeDownLayerCall {
+        layer: word(&args["layer"]),
+        reason: text(&args["reason"]).into(),
+    });
+    calls.check("reinstateLayer", |args| IRegistry::reinstateLayerCall { layer: word(&args["layer"]) });
+    calls.check("layer", |args| IRegistry::layerCall { layer: word(&args["layer"]) });
+    calls.check("isActivator", |args| IRegistry::isActivatorCall {
+        video: word(&args["video"]),
+        account: address(&args["account"]),
+    });
+    calls.check("layerCount", |args| IRegistry::layerCountCall { video: word(&args["video"]) });
+    calls.check("layers", |args| IRegistry::layersCall {
+        video: word(&args["video"]),
+        from: U256::from(number(&args["from"])),
+        count: U256::from(number(&args["count"])),
+    });
+}
+
+fn check_operation(calls: &mut Calls) {
+    calls.check("addParticipant", |args| IRegistry::addParticipantCall { account: address(&args["account"]) });
+    calls.check("removeParticipant", |args| IRegistry::removeParticipantCall { account: address(&args["account"]) });
+    calls.check("participants", |_| IRegistry::participantsCall {});
+}
+
+fn kind(value: &Value) -> IRegistry::LayerKind {
+    u8::try_from(number(value)).unwrap().try_into().unwrap()
 }
 
 fn check_providers(calls: &mut Calls) {
@@ -141,6 +150,32 @@ fn answers_match_the_vectors() {
 }
 
 #[test]
+fn answers_about_shares_match_the_vectors() {
+    let answers = &vectors()["answers"];
+    let returndata = |name: &str| bytes(&answers[name]["returndata"]);
+    let chosen = decode::<IRegistry::splitOfCall>(&returndata("splitOf")).unwrap();
+    assert_eq!(chosen, split(&answers["splitOf"]["value"]));
+    let bounds = decode::<IRegistry::splitBoundsCall>(&returndata("splitBounds")).unwrap();
+    let value = &answers["splitBounds"]["value"];
+    assert_eq!((bounds.least, bounds.most), (split(&value["least"]), split(&value["most"])));
+
+    let value = &answers["layer"]["value"];
+    let layer = IRegistry::Layer {
+        video: word(&value["video"]),
+        maker: address(&value["maker"]),
+        kind: kind(&value["kind"]),
+        supervisor: address(&value["supervisor"]),
+        registeredBlock: number(&value["registeredBlock"]),
+        takenDown: value["takenDown"].as_bool().unwrap(),
+    };
+    assert_eq!(decode_layer(&returndata("layer")).unwrap(), Some(layer));
+    assert_eq!(decode_layer(&returndata("layerUnknown")).unwrap(), None);
+
+    let listed = decode::<IRegistry::participantsCall>(&returndata("participants")).unwrap();
+    assert_eq!(listed, [address(&answers["participants"]["value"][0])]);
+}
+
+#[test]
 fn address_and_limits_match_the_vectors() {
     let vectors = vectors();
     assert_eq!(address(&vectors["address"]), REGISTRY_ADDRESS);
@@ -149,70 +184,25 @@ fn address_and_limits_match_the_vectors() {
     assert_eq!(number(&limits["playTimeMsMax"]), PLAY_TIME_MS_MAX);
     assert_eq!(number(&limits["sealedVideoSecretBytes"]), SEALED_VIDEO_SECRET_BYTES as u64);
     assert_eq!(number(&limits["reasonBytesMax"]), REASON_BYTES_MAX as u64);
+    assert_eq!(number(&limits["participantsMax"]), PARTICIPANTS_MAX as u64);
+    assert_eq!(number(&limits["participantsPerSupervisorMax"]), PARTICIPANTS_PER_SUPERVISOR_MAX as u64);
 }
 
 #[test]
 fn genesis_storage_matches_the_vectors() {
     let genesis = &vectors()["genesis"];
-    let supervisors: Vec<(Address, [u8; 2])> = genesis["supervisors"]
+    let supervisors: Vec<(Address, &str)> = genesis["supervisors"]
         .as_array()
         .unwrap()
         .iter()
-        .map(|entry| (address(&entry["address"]), text(&entry["country"]).as_bytes().try_into().unwrap()))
+        .map(|entry| (address(&entry["address"]), text(&entry["country"])))
         .collect();
-    let expected: BTreeMap<B256, B256> = genesis["storage"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|entry| (word(&entry["slot"]), word(&entry["value"])))
-        .collect();
-    let predeploy = registry_predeploy(address(&genesis["governor"]), &supervisors).unwrap();
+    let splits = &genesis["splits"];
+    let bounds = SplitBounds { least: split(&splits["least"]).into(), most: split(&splits["most"]).into() };
+    let usual = split(&splits["default"]).into();
+    let predeploy = registry_predeploy(address(&genesis["governor"]), &supervisors, &usual, &bounds).unwrap();
     assert_eq!(predeploy.address, REGISTRY_ADDRESS);
-    assert_eq!(predeploy.storage, expected);
-}
-
-#[test]
-fn slots_are_where_the_compiler_put_them() {
-    let layout = artifact()["storage"].clone();
-    let place = |label: &str| {
-        let entry = layout.as_array().unwrap().iter().find(|entry| entry["label"] == label).unwrap();
-        (number(&entry["slot"]), number(&entry["offset"]), text(&entry["type"]).to_owned())
-    };
-    assert_eq!(place("governor"), (0, 0, "address".into()));
-    assert_eq!(place("supervisorCountry"), (1, 0, "mapping(address => Country)".into()));
-}
-
-#[test]
-fn the_code_is_the_artifacts() {
-    let predeploy = registry_predeploy(Address::repeat_byte(1), &[]).unwrap();
-    assert_eq!(predeploy.code, bytes(&artifact()["deployedBytecode"]));
-}
-
-/// A stale artifact is found without forge: what the compiler lists is what the interface says now.
-#[test]
-fn the_artifact_speaks_the_interface() {
-    let artifact = artifact();
-    let listed: BTreeSet<[u8; 4]> = artifact["methodIdentifiers"]
-        .as_object()
-        .unwrap()
-        .values()
-        .map(|selector| hex::decode_to_array(text(selector)).unwrap())
-        .collect();
-    assert!(IRegistry::IRegistryCalls::SELECTORS.iter().all(|selector| listed.contains(selector)));
-
-    let digests = |kind: &str| -> BTreeSet<B256> {
-        let entries = artifact["abi"].as_array().unwrap().iter();
-        entries.filter(|entry| entry["type"] == kind).map(|entry| keccak256(signature(entry))).collect()
-    };
-    let errors: BTreeSet<[u8; 4]> =
-        digests("error").into_iter().map(|digest| digest[..4].try_into().unwrap()).collect();
-    assert_eq!(errors, IRegistry::IRegistryErrors::SELECTORS.iter().copied().collect());
-    let events: BTreeSet<B256> = IRegistry::IRegistryEvents::SELECTORS.iter().map(|topic| B256::from(*topic)).collect();
-    assert_eq!(digests("event"), events);
-}
-
-/// `name(type,type)` of an ABI entry without structs.
-fn signature(entry: &Value) -> String {
-    let types: Vec<&str> = entry["inputs"].as_array().unwrap().iter().map(|input| text(&input["type"])).collect();
-    format!("{}({})", text(&entry["name"]), types.join(","))
+    assert_eq!(predeploy.storage, storage(genesis));
+    // The file's splits are the defaults of the protocol.
+    assert_eq!((usual, bounds), (chainflix_primitives::RewardSplit::DEFAULT, SplitBounds::DEFAULT));
 }
