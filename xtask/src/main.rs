@@ -3,6 +3,7 @@
 //! ```text
 //! cargo xtask demo ─▶ packages ─▶ wasm ─▶ web ─▶ cargo build ─▶ chainflix demo
 //! cargo xtask test ─▶ packages ─▶ one step after the other; the first that fails ends it
+//! cargo xtask bench ─▶ cargo build ─▶ chainflix-bench on one core ─▶ a table
 //! ```
 //!
 //! | module | what |
@@ -15,13 +16,19 @@
 //! | [`web`] | the web app, built again only when a file of it changed |
 //! | [`stamp`] | what "changed" means |
 //! | [`test`] | the steps of `cargo xtask test` |
+//! | [`bench`] | measurements, and what was promised |
+//! | [`cheat`] | the cheater's bench |
+//! | [`simulate`] | the economics of farms |
 //! | [`tidy`] | documents that name what exists, code that keeps to the architecture |
 //!
 //! Every cargo command names the whole workspace: one set of features, so each dependency is built once.
 
+mod bench;
+mod cheat;
 mod demo;
 mod machine;
 mod program;
+mod simulate;
 mod stamp;
 mod test;
 mod tidy;
@@ -50,6 +57,15 @@ enum Command {
     /// Check everything: format, lints, licences, tests of every kind
     #[command(after_help = "Example: cargo xtask test --only contracts")]
     Test(test::Test),
+    /// Measure on this machine and print a table
+    #[command(after_help = "Example: cargo xtask bench pov --json pov.json")]
+    Bench(bench::Bench),
+    /// Start a network and try to be paid for nothing on it, in every known way
+    #[command(after_help = "Example: cargo xtask cheat --json cheat.json")]
+    Cheat(cheat::Cheat),
+    /// Sweep the economics of fake views into docs/security.md
+    #[command(after_help = "Example: cargo xtask simulate --print")]
+    Simulate(simulate::Simulate),
     /// Build the browser core
     #[command(after_help = "Example: cargo xtask wasm")]
     Wasm,
@@ -74,6 +90,9 @@ fn start(command: Command) -> Result<()> {
     match command {
         Command::Demo(demo) => demo.start(&workspace),
         Command::Test(test) => test.start(&workspace),
+        Command::Bench(bench) => bench.start(&workspace),
+        Command::Cheat(cheat) => cheat.start(&workspace),
+        Command::Simulate(simulate) => simulate.start(&workspace),
         Command::Wasm => workspace.build_core(),
         Command::Web => {
             machine::node()?;

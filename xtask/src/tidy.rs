@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `documents` | paths and links lead somewhere, each crate is in `ARCHITECTURE.md`, the refusals in `docs/protocol.md` are those of the code |
 //! | `ladder` | dependencies point down; a heavy dependency stays in the one crate that isolates it |
+//! | `words` | each refusal has words for viewers in every language |
 //! | `sources` | pure crates touch nothing outside, one crate starts ffmpeg, one opens UDP sockets; module docs; file length |
 //!
 //! Each rule is a function of texts, so it is tested on made-up ones; only this file and `ladder::read` touch the disk.
@@ -12,6 +13,7 @@
 mod documents;
 mod ladder;
 mod sources;
+mod words;
 
 use anyhow::{Context, Result, bail};
 use std::{
@@ -20,13 +22,15 @@ use std::{
 };
 
 /// Folders with Rust code of ours.
-const RUST: [&str; 3] = ["crates", "bin", "xtask"];
+const RUST: [&str; 4] = ["crates", "simulation", "bin", "xtask"];
 /// The document in which every crate has its place.
 const ARCHITECTURE: &str = "ARCHITECTURE.md";
 /// The document with the table of refusals.
 const PROTOCOL: &str = "docs/protocol.md";
 /// The code that the table of refusals repeats.
 const REFUSALS: &str = "crates/proof-of-view/src/refusal.rs";
+/// What viewers are told of them.
+const REFUSAL_WORDS: &str = "crates/proof-of-view/refusals.json";
 /// Where the tests live that the table names.
 const REFUSAL_TESTS: &str = "crates/proof-of-view/";
 
@@ -58,7 +62,9 @@ pub fn check(workspace: &Path) -> Result<()> {
         .filter(|source| source.path.starts_with(REFUSAL_TESTS))
         .map(|source| source.text.as_str())
         .collect();
-    findings.extend(documents::refusals(find(&documents, PROTOCOL)?, &find(&sources, REFUSALS)?.text, &tests));
+    let refusals = &find(&sources, REFUSALS)?.text;
+    findings.extend(documents::refusals(find(&documents, PROTOCOL)?, refusals, &tests));
+    findings.extend(words::check(&file(workspace, Path::new(REFUSAL_WORDS))?, refusals));
 
     match findings.len() {
         0 => Ok(()),

@@ -36,7 +36,12 @@ impl Workspace {
 
     /// The one command, as the last build left it.
     pub fn chainflix(&self) -> PathBuf {
-        self.target.join("debug").join(format!("chainflix{}", env::consts::EXE_SUFFIX))
+        self.built("chainflix")
+    }
+
+    /// A program of ours, as the last build left it.
+    pub fn built(&self, program: &str) -> PathBuf {
+        self.target.join("debug").join(format!("{program}{}", env::consts::EXE_SUFFIX))
     }
 
     /// Cargo in the workspace.

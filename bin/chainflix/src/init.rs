@@ -4,9 +4,9 @@
 
 use crate::output::{say, wrong_use};
 use anyhow::{Context as _, Result, bail};
-use chainflix_node::network::{Layout, Plan, Ports};
-use chainflix_primitives::ProtocolParams;
-use clap::Args;
+use chainflix_node::network::{KeyMode, Layout, Plan, Ports};
+use chainflix_primitives::{NetworkKeys, ProtocolParams};
+use clap::{Args, ValueEnum};
 use serde_json::json;
 use std::{
     fs,
@@ -39,12 +39,44 @@ pub struct Init {
     /// Most gigabytes each provider may use
     #[arg(long, value_name = "GB", default_value_t = 10)]
     quota_gb: u64,
+    /// Who can release keys: every validator (shared), or only a quorum of them together (threshold)
+    #[arg(long, value_enum, default_value_t)]
+    keys: Keys,
     /// How many times as fast as real time the protocol's clock runs
     #[arg(long, hide = true)]
     fast: Option<u64>,
     /// Say what was laid out as JSON
     #[arg(long)]
     json: bool,
+}
+
+/// Who can release keys.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Keys {
+    /// Every validator holds the whole secret
+    #[default]
+    Shared,
+    /// Every validator holds a share; a quorum of them together releases keys
+    Threshold,
+}
+
+impl Keys {
+    /// Whether a network that was laid out before has its keys this way.
+    pub fn is(self, keys: &NetworkKeys) -> bool {
+        matches!(
+            (self, keys),
+            (Self::Shared, NetworkKeys::Shared { .. }) | (Self::Threshold, NetworkKeys::Threshold { .. })
+        )
+    }
+}
+
+impl From<Keys> for KeyMode {
+    fn from(keys: Keys) -> Self {
+        match keys {
+            Keys::Shared => Self::Shared,
+            Keys::Threshold => Self::Threshold,
+        }
+    }
 }
 
 impl Init {
@@ -55,6 +87,7 @@ impl Init {
             params: params(self.fast)?,
             ports: Ports { web: self.web_port, rpc: self.rpc_port, inner: self.inner_port },
             quota_bytes: self.quota_gb.saturating_mul(1_000_000_000),
+            keys: self.keys.into(),
         };
         check_ports(&plan)?;
         let layout = lay_out(&plan, &self.dir, |_| Ok(()))?;
@@ -154,6 +187,7 @@ fn summary(layout: &Layout) -> serde_json::Value {
         "genesisTimeMs": layout.genesis.genesis_time_ms,
         "web": layout.web_url,
         "rpcs": layout.rpcs,
+        "keyQuorum": layout.genesis.keys.quorum(),
         "processes": processes.collect::<Vec<_>>(),
     })
 }
@@ -164,7 +198,8 @@ mod tests {
 
     fn plan(web: u16, rpc: u16, inner: u16) -> Plan {
         let ports = Ports { web, rpc, inner };
-        Plan { validators: 4, providers: 3, params: ProtocolParams::default(), ports, quota_bytes: 1 << 30 }
+        let (params, keys) = (ProtocolParams::default(), KeyMode::Shared);
+        Plan { validators: 4, providers: 3, params, ports, quota_bytes: 1 << 30, keys }
     }
 
     #[test]

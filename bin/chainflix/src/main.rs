@@ -15,6 +15,7 @@
 //! | 1 | it failed |
 //! | 2 | it was asked for in a wrong way |
 
+mod contract;
 mod demo;
 mod init;
 mod key;
@@ -23,6 +24,9 @@ mod network;
 mod output;
 mod publish;
 mod run;
+mod split;
+mod supervise;
+mod token;
 mod wallet;
 mod watch;
 
@@ -53,6 +57,8 @@ enum Command {
     Publish(publish::Publish),
     Watch(watch::Watch),
     Wallet(wallet::Wallet),
+    Supervise(supervise::Supervise),
+    Token(token::Token),
 }
 
 fn main() -> ExitCode {
@@ -78,6 +84,8 @@ async fn dispatch(command: Command) -> Result<()> {
         Command::Publish(publish) => publish.start().await,
         Command::Watch(watch) => watch.start().await,
         Command::Wallet(wallet) => wallet.start().await,
+        Command::Supervise(supervise) => supervise.start().await,
+        Command::Token(token) => token.start(),
     }
 }
 

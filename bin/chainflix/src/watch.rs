@@ -103,6 +103,7 @@ fn words(event: &WatchEvent) -> String {
         }
         WatchEvent::Stalled { index, ms } => format!("cell {index}: stood still for {ms} ms"),
         WatchEvent::Proved { index } => format!("cell {index}: proved"),
+        WatchEvent::Opened { index } => format!("cell {index}: opened for an audit"),
         WatchEvent::Refused { index, code, message } => format!("cell {index}: refused, {message} ({code})"),
         WatchEvent::Accepted { index, view_block } => format!("cell {index}: mined in view block {view_block}"),
     }

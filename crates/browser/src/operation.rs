@@ -44,7 +44,7 @@ pub const DELIVERY_BEGIN: u32 = 0x0305;
 pub const DELIVERY_PUSH: u32 = 0x0306;
 /// Cell → JSON of a signed Receipt, or null when nothing was verified.
 pub const DELIVERY_END: u32 = 0x0307;
-/// Cell, JSON `{"grant", "supersedes", "nowMs"}` → JSON of a signed PlayRequest.
+/// Cell, JSON `{"grant", "supersedes", "layers", "nowMs"}` → JSON of a signed PlayRequest. No layers: none are shown.
 pub const PLAY_REQUEST: u32 = 0x0308;
 /// Cell, JSON of a PlayAnswer → JSON `{"code"}`: the PlayCode, or null for an unpaid play.
 pub const PLAY_BEGIN: u32 = 0x0309;
@@ -56,6 +56,19 @@ pub const ADVANCE: u32 = 0x030b;
 pub const MINE: u32 = 0x030c;
 /// Cell, JSON `{"slot", "nonce"}` → JSON of signed Play Data.
 pub const PROVE: u32 = 0x030d;
+/// Cell whose points are all folded → JSON of the signed Opening that answers an audit of its play.
+pub const OPENING: u32 = 0x030e;
+/// Cell, JSON `{"receipt", "chunk"}` → JSON of signed Evidence for the receipt, with a disputed chunk opened or null.
+pub const EVIDENCE: u32 = 0x030f;
+/// Cell with a delivery under way → the 32-byte key of its layer, for a caller with a faster cipher.
+pub const DELIVERY_LAYER: u32 = 0x0310;
+/// Cell, whole chunks as they were delivered and then the same without their layer → as [`DELIVERY_PUSH`], which takes the
+/// chunk hashes before.
+pub const DELIVERY_PUSH_STRIPPED: u32 = 0x0311;
+/// Cell, JSON `{"start", "end"}` → bytes under the layer of [`CONTENT_LAYER`].
+pub const READ_SEALED: u32 = 0x0312;
+/// Cell whose play began → the 32-byte key of the layer of what [`READ_SEALED`] gives.
+pub const CONTENT_LAYER: u32 = 0x0313;
 
 /// One call: operation number, the object it works on (0: none), and its input.
 #[derive(Clone, Copy)]
@@ -84,6 +97,12 @@ pub(crate) fn run(objects: &mut Objects, call: Call<'_>, out: &mut Vec<u8>) -> R
         ADVANCE => viewing::advance(objects.get(handle)?, input, out)?,
         MINE => viewing::mine(objects.get(handle)?, input, out)?,
         PROVE => viewing::prove(objects.get(handle)?, input, out)?,
+        OPENING => viewing::opening(objects.get(handle)?, out)?,
+        EVIDENCE => viewing::evidence(objects.get(handle)?, input, out)?,
+        DELIVERY_LAYER => viewing::delivery_layer(objects.get(handle)?, out)?,
+        DELIVERY_PUSH_STRIPPED => viewing::delivery_push_stripped(objects.get(handle)?, input, out)?,
+        READ_SEALED => viewing::read_sealed(objects.get(handle)?, input, out)?,
+        CONTENT_LAYER => viewing::content_layer(objects.get(handle)?, out)?,
         op => return Err(CallError::UnknownOperation { op }.into()),
     }
     Ok(())

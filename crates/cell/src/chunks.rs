@@ -5,7 +5,7 @@
 //! For a cell of one chunk group the list holds the root itself.
 
 use blake3::hazmat::{HasherExt, Mode, left_subtree_len, merge_subtrees_non_root, merge_subtrees_root};
-use chainflix_primitives::{CELL_BYTES_MAX, CHUNK_BYTES, CellId};
+use chainflix_primitives::{CELL_BYTES_MAX, CHUNK_BYTES, CellId, Digest, message::PATH_MAX};
 
 /// Why a list is not that of the expected cell.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -85,6 +85,33 @@ impl ChunkHashes {
         known.is_some_and(|known| bytes.len() as u64 == length && group_hash(bytes, offset, self.size) == *known)
     }
 
+    /// The chaining value of chunk group `index`.
+    pub fn get(&self, index: u32) -> Option<&[u8; 32]> {
+        self.hashes.get(index as usize)
+    }
+
+    /// The sibling hashes from chunk group `index` up to the root: with the group's bytes, all that [`verify_path`] needs.
+    /// `None` when there is no such group.
+    pub fn path(&self, index: u32) -> Option<Vec<Digest>> {
+        let mut path = Vec::with_capacity(PATH_MAX);
+        let (mut hashes, mut size, mut index) = (self.hashes.as_slice(), self.size, index as usize);
+        hashes.get(index)?;
+        while hashes.len() > 1 {
+            let left_size = left_subtree_len(size);
+            let (left, right) = hashes.split_at((left_size / CHUNK_BYTES) as usize);
+            let right_size = size - left_size;
+            if index < left.len() {
+                path.push(Digest(self.subtree(right, right_size)));
+                (hashes, size) = (left, left_size);
+            } else {
+                path.push(Digest(self.subtree(left, left_size)));
+                (hashes, size, index) = (right, right_size, index - left.len());
+            }
+        }
+        path.reverse();
+        Some(path)
+    }
+
     /// Number of chunk groups.
     pub fn len(&self) -> usize {
         self.hashes.len()
@@ -115,6 +142,43 @@ impl ChunkHashes {
             }
         }
     }
+}
+
+/// Whether `sealed` is chunk group `index` of `cell`, by the sibling hashes on its way up to the root. The size is part of
+/// what is proved: a path that fits one size fits no other.
+pub fn verify_path(cell: &CellId, size: u64, index: u32, sealed: &[u8], path: &[Digest]) -> bool {
+    let offset = u64::from(index) * CHUNK_BYTES;
+    if size == 0 || size > CELL_BYTES_MAX || offset >= size || path.len() > PATH_MAX {
+        return false;
+    }
+    let length = (size - offset).min(CHUNK_BYTES);
+    if sealed.len() as u64 != length {
+        return false;
+    }
+    let group = group_hash(sealed, offset, size);
+    if size <= CHUNK_BYTES {
+        return path.is_empty() && group == cell.0;
+    }
+    climb(group, offset, size, path, true).is_some_and(|root| root == cell.0)
+}
+
+/// Merges a group's hash with its siblings inside a subtree of `size` bytes in which it stands at `offset`. `None` when
+/// the path is longer or shorter than the tree is high.
+fn climb(group: [u8; 32], offset: u64, size: u64, path: &[Digest], is_root: bool) -> Option<[u8; 32]> {
+    if size <= CHUNK_BYTES {
+        return path.is_empty().then_some(group);
+    }
+    let (sibling, below) = path.split_last()?;
+    let left_size = left_subtree_len(size);
+    let (left, right) = if offset < left_size {
+        (climb(group, offset, left_size, below, false)?, sibling.0)
+    } else {
+        (sibling.0, climb(group, offset - left_size, size - left_size, below, false)?)
+    };
+    Some(match is_root {
+        true => merge_subtrees_root(&left, &right, Mode::Hash).into(),
+        false => merge_subtrees_non_root(&left, &right, Mode::Hash),
+    })
 }
 
 /// The chaining value of the group at `offset`; the hash itself where the group is the whole cell.
@@ -212,8 +276,59 @@ mod tests {
         assert!(!hashes.verify(7, &[]));
     }
 
+    #[test]
+    fn a_path_leads_to_its_cell_at_every_border() {
+        let group = CHUNK_BYTES as usize;
+        for size in [1, group - 1, group, group + 1, 2 * group, 3 * group, 3 * group + 5, 16 * group, 17 * group + 1] {
+            let bytes = cell(size);
+            let hashes = ChunkHashes::of(&bytes);
+            let verify = |index, chunk: &[u8], path: &[Digest]| {
+                verify_path(&hashes.root(), size as u64, index as u32, chunk, path)
+            };
+            for (index, chunk) in bytes.chunks(group).enumerate() {
+                let path = hashes.path(index as u32).unwrap();
+                assert!(verify(index, chunk, &path), "chunk {index} of {size} bytes");
+                assert!(!verify(index + 1, chunk, &path), "another place");
+                assert!(!verify(index, &chunk[1..], &path), "a byte less");
+                assert!(!verify(index, chunk, &[path.as_slice(), &[Digest([0; 32])]].concat()), "a longer path");
+                if let [_, rest @ ..] = path.as_slice() {
+                    assert!(!verify(index, chunk, rest), "a shorter path");
+                }
+            }
+            assert_eq!(hashes.path(size.div_ceil(group) as u32), None);
+        }
+    }
+
+    #[test]
+    fn the_largest_cell_has_the_longest_path_and_no_larger_one_is_believed() {
+        let hashes = ChunkHashes { size: CELL_BYTES_MAX, hashes: vec![[7; 32]; 4_096] };
+        assert_eq!(hashes.path(4_095).unwrap().len(), PATH_MAX);
+        let chunk = [0; CHUNK_BYTES as usize];
+        assert!(!verify_path(&CellId([0; 32]), u64::MAX, 0, &chunk, &[]));
+        assert!(!verify_path(&CellId([0; 32]), 0, 0, &[], &[]));
+    }
+
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(32))]
+
+        #[test]
+        fn a_flipped_bit_leads_elsewhere(size in 1usize..200_000, at in any::<proptest::sample::Index>(), bit in 0u8..8) {
+            let bytes = cell(size);
+            let hashes = ChunkHashes::of(&bytes);
+            let index = at.index(size) / CHUNK_BYTES as usize;
+            let mut chunk = bytes.chunks(CHUNK_BYTES as usize).nth(index).unwrap().to_vec();
+            let path = hashes.path(index as u32).unwrap();
+            prop_assert!(verify_path(&hashes.root(), size as u64, index as u32, &chunk, &path));
+            let within = at.index(size) % CHUNK_BYTES as usize;
+            chunk[within] ^= 1 << bit;
+            prop_assert!(!verify_path(&hashes.root(), size as u64, index as u32, &chunk, &path));
+            chunk[within] ^= 1 << bit;
+            for step in 0..path.len() {
+                let mut path = path.clone();
+                path[step].0[within % 32] ^= 1 << bit;
+                prop_assert!(!verify_path(&hashes.root(), size as u64, index as u32, &chunk, &path));
+            }
+        }
 
         #[test]
         fn pieces_of_any_size_give_the_same_list(size in 1usize..200_000, cut in 1usize..50_000) {

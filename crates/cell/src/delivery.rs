@@ -11,7 +11,7 @@
 use crate::{ChunkError, ChunkHashes, Keystream};
 use chainflix_primitives::{CELL_BYTES_MAX, CHUNK_BYTES, CellId, Digest, DownloadKey};
 
-/// Why a delivery cannot go on. Every case is the provider's doing: block it and ask another.
+/// Why a delivery cannot go on. Every case but [`DeliveryError::Shape`] is the provider's doing: block it and ask another.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum DeliveryError {
@@ -27,6 +27,9 @@ pub enum DeliveryError {
     /// The delivery failed before.
     #[error("the delivery of cell {cell} has failed")]
     Failed { cell: CellId },
+    /// Not the provider's doing: whoever strips the layer gave something else than the next whole chunks, twice.
+    #[error("stripped bytes of cell {cell} come in whole chunks, after the chunk hashes")]
+    Shape { cell: CellId },
 }
 
 /// Verified sealed bytes.
@@ -95,6 +98,37 @@ impl Delivery {
         Ok(())
     }
 
+    /// Takes the next whole chunks from a caller that stripped them of their layer itself, with a faster cipher than this
+    /// crate has where it runs: the bytes as they were delivered, and the same without their layer, which are added to
+    /// `taken` as far as they are right. The chunk hashes come by [`Delivery::push`] before.
+    ///
+    /// `taken` is good even where this fails.
+    pub fn push_stripped(&mut self, delivered: &[u8], sealed: &[u8], taken: &mut Vec<u8>) -> Result<(), DeliveryError> {
+        let left = self.size - self.verified_end;
+        let whole = (sealed.len() as u64).is_multiple_of(CHUNK_BYTES) || sealed.len() as u64 == left;
+        if sealed.len() as u64 > left {
+            return Err(self.fail(DeliveryError::TooLong { cell: self.cell, size: self.size }));
+        }
+        if delivered.len() != sealed.len() || !whole || !self.pending.is_empty() {
+            return Err(self.fail(DeliveryError::Shape { cell: self.cell }));
+        }
+        let chunks = delivered.chunks(CHUNK_BYTES as usize).zip(sealed.chunks(CHUNK_BYTES as usize));
+        for (delivered, sealed) in chunks {
+            let State::Bytes(hashes) = &self.state else {
+                return Err(self.fail(DeliveryError::Shape { cell: self.cell }));
+            };
+            // At most CELL_BYTES_MAX / CHUNK_BYTES chunks.
+            let chunk = (self.verified_end / CHUNK_BYTES) as u32;
+            if !hashes.verify(chunk, sealed) {
+                return Err(self.fail(DeliveryError::Corrupt { cell: self.cell, chunk }));
+            }
+            self.delivered.update(delivered);
+            self.verified_end += sealed.len() as u64;
+            taken.extend_from_slice(sealed);
+        }
+        Ok(())
+    }
+
     /// Length of the unit that is being collected: the list, a chunk, or nothing more.
     fn wanted(&self) -> usize {
         match &self.state {
@@ -141,6 +175,14 @@ impl Delivery {
         error
     }
 
+    /// The cell's chunk hashes, once they came and are believed.
+    pub fn hashes(&self) -> Option<&ChunkHashes> {
+        match &self.state {
+            State::Bytes(hashes) => Some(hashes),
+            State::Hashes | State::Failed => None,
+        }
+    }
+
     /// First byte of this delivery.
     pub fn start(&self) -> u64 {
         self.from_byte
@@ -165,7 +207,7 @@ impl Delivery {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use chainflix_primitives::{AccountAddress, NetworkSecret};
+    use chainflix_primitives::{AccountAddress, Magnet, NetworkSecret};
     use proptest::prelude::*;
 
     struct Sent {
@@ -178,7 +220,8 @@ mod tests {
         fn new(size: usize) -> Self {
             let sealed: Vec<u8> = (0..size).map(|i| ((i * 31) >> 3) as u8).collect();
             let cell = ChunkHashes::of(&sealed).root();
-            let key = NetworkSecret::from_bytes([1; 32]).download_key(&AccountAddress([2; 20]), &cell);
+            let key = NetworkSecret::from_bytes([1; 32]).view_key(&AccountAddress([2; 20]), &Magnet([3; 32]));
+            let key = key.download_key(&cell);
             Self { sealed, cell, key }
         }
 
@@ -224,8 +267,66 @@ mod tests {
         assert!(Delivery::new(sent.cell, u64::MAX, 0, &sent.key).is_err());
     }
 
+    /// What a caller with a cipher of its own hands in: the chunk hashes, then the bytes and the same without their layer.
+    fn stripped(sent: &Sent, from: u64) -> (Vec<u8>, Vec<u8>, Vec<u8>) {
+        let mut list = sent.stream(from);
+        let delivered = list.split_off(ChunkHashes::encoded_len(sent.sealed.len() as u64));
+        (list, delivered, sent.sealed[from as usize..].to_vec())
+    }
+
+    #[test]
+    fn a_lie_in_stripped_bytes_is_found_in_its_chunk() {
+        let sent = Sent::new(100_000);
+        let (list, delivered, mut sealed) = stripped(&sent, 0);
+        sealed[40_000] ^= 1;
+        let (mut receiver, mut taken) = (sent.receiver(0), Vec::new());
+        receiver.push(&list, &mut Vec::new()).unwrap();
+        let found = receiver.push_stripped(&delivered, &sealed, &mut taken);
+        assert_eq!(found, Err(DeliveryError::Corrupt { cell: sent.cell, chunk: 2 }));
+        assert_eq!((taken.len() as u64, receiver.verified_end()), (2 * CHUNK_BYTES, 2 * CHUNK_BYTES));
+        let again = receiver.push_stripped(&delivered[32_768..], &sent.sealed[32_768..], &mut taken);
+        assert_eq!(again, Err(DeliveryError::Failed { cell: sent.cell }), "a failed delivery takes no more");
+    }
+
+    #[test]
+    fn stripped_bytes_out_of_shape_are_not_taken() {
+        let sent = Sent::new(100_000);
+        let (list, delivered, sealed) = stripped(&sent, 0);
+        let refused = |listed: bool, delivered: &[u8], sealed: &[u8]| {
+            let (mut receiver, mut taken) = (sent.receiver(0), Vec::new());
+            if listed {
+                receiver.push(&list, &mut Vec::new()).unwrap();
+            }
+            let error = receiver.push_stripped(delivered, sealed, &mut taken).unwrap_err();
+            assert!(taken.is_empty());
+            error
+        };
+        let shape = DeliveryError::Shape { cell: sent.cell };
+        assert_eq!(refused(false, &delivered, &sealed), shape, "the list comes first");
+        assert_eq!(refused(true, &delivered[..20_000], &sealed[..20_000]), shape);
+        assert_eq!(refused(true, &delivered[..16_384], &sealed[..32_768]), shape);
+        let longer = [&sealed[..], &[0; 16_384]].concat();
+        assert_eq!(refused(true, &longer, &longer), DeliveryError::TooLong { cell: sent.cell, size: 100_000 });
+    }
+
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(32))]
+
+        #[test]
+        fn stripped_bytes_deliver_the_same_cell(size in 1usize..120_000, chunks in 1usize..5, from in 0u64..7) {
+            let sent = Sent::new(size);
+            let mut receiver = sent.receiver(from * CHUNK_BYTES);
+            let start = receiver.start();
+            let (list, delivered, sealed) = stripped(&sent, start);
+            receiver.push(&list, &mut Vec::new()).unwrap();
+            let (cut, mut taken) = (chunks * CHUNK_BYTES as usize, Vec::new());
+            for (delivered, sealed) in delivered.chunks(cut).zip(sealed.chunks(cut)) {
+                receiver.push_stripped(delivered, sealed, &mut taken).unwrap();
+            }
+            prop_assert!(receiver.is_complete());
+            prop_assert_eq!(&taken, &sealed);
+            prop_assert_eq!(receiver.delivered_hash().0, *blake3::hash(&delivered).as_bytes());
+        }
 
         #[test]
         fn any_cut_of_the_stream_delivers_the_cell(size in 1usize..120_000, cut in 1usize..60_000, from in 0u64..120_000) {

@@ -37,7 +37,7 @@ impl Keystream {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use chainflix_primitives::{AccountAddress, CellId, NetworkSecret, VideoSecret};
+    use chainflix_primitives::{AccountAddress, CellId, Magnet, NetworkSecret, VideoSecret};
 
     #[test]
     fn any_range_opens_alone() {
@@ -59,8 +59,8 @@ mod tests {
     #[test]
     fn a_key_never_meets_two_plaintexts() {
         let network = NetworkSecret::from_bytes([1; 32]);
-        let account = AccountAddress([2; 20]);
-        let key_for = |sealed: &[u8]| network.download_key(&account, &CellId(blake3::hash(sealed).into()));
+        let key = network.view_key(&AccountAddress([2; 20]), &Magnet([3; 32]));
+        let key_for = |sealed: &[u8]| key.download_key(&CellId(blake3::hash(sealed).into()));
         assert_ne!(key_for(b"one").expose(), key_for(b"two").expose());
         assert_eq!(key_for(b"one").expose(), key_for(b"one").expose());
     }

@@ -12,12 +12,13 @@
 //!
 //! A delivery carries the list of the cell's [`ChunkHashes`] in front of the bytes. The list is checked once against the
 //! VideoCell ID; after that every 16 KiB is checked on its own as it arrives, whatever the order, in native code and in
-//! the browser alike. Nothing here does I/O. Grants, receipts and payment are elsewhere.
+//! the browser alike. A stranger who has neither the list nor the cell believes a single chunk by the hashes on its way up
+//! to the root ([`verify_path`]): audits and disputes use it. Nothing here does I/O. Grants, receipts and payment are elsewhere.
 
 mod chunks;
 mod delivery;
 mod keystream;
 
-pub use chunks::{ChunkError, ChunkHasher, ChunkHashes};
+pub use chunks::{ChunkError, ChunkHasher, ChunkHashes, verify_path};
 pub use delivery::{Delivery, DeliveryError, Piece};
 pub use keystream::Keystream;

@@ -13,4 +13,5 @@
 
 pub mod execution;
 pub mod genesis;
+pub mod journal;
 pub mod ledger;

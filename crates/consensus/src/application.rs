@@ -6,7 +6,8 @@
 //! ```
 //!
 //! A block is a function of its ancestors alone, and ancestors need not be final yet: their transactions are kept out of
-//! the new block, their payloads are applied to the ledger's state before its root is taken.
+//! the new block, their payloads are applied to the ledger's state before its root is taken. Blocks without a payload
+//! settle as well: awards may fall due in them.
 //!
 //! **Pace.** Simplex runs as fast as the network; the proposer sleeps until `block_ms` after the parent. Blocks are made
 //! whether or not there is anything to put into them, because view slots and contracts live by block time.
@@ -19,12 +20,12 @@ use crate::{
     block::{Block, Turn, VIEW_BYTES_MAX, encode_view},
     committee::Committee,
     ground::{Ground, Obstacle, Stores},
-    payload::PayloadSource,
+    payload::{PayloadSource, choices},
     rules,
 };
 use chainflix_chain::{
     execution::{Address, BlockRequest, BuildError, ImportError, InvalidBlock, Withdrawal},
-    ledger::{Preview, SettleError},
+    ledger::{BlockPlace, Preview, SettleError},
 };
 use chainflix_primitives::ViewPayload;
 use commonware_consensus::{
@@ -139,7 +140,7 @@ impl Application {
             Err(Obstacle::Unavailable(reason)) => return Verdict::Unknown(reason),
         };
         let root = ground.preview.root();
-        let minted = match settle(ground.preview, block.view.clone(), block.time_ms).await {
+        let minted = match settle(ground.preview, block.place(), block.view.clone()).await {
             Ok(minted) => minted,
             Err(Settling::Refused(error)) => return Verdict::Refused(error.into()),
             Err(Settling::Interrupted) => return Verdict::Unknown("settling was interrupted"),
@@ -169,27 +170,24 @@ impl Application {
         }
     }
 
-    /// Builds a block on `ground`: with the votes that are ready, or without if they do not fit or do not hold.
+    /// Builds a block on `ground`: with all votes that are ready, or fewer, or none, if they do not fit or do not hold.
     async fn build(&self, clock: &Context, turn: Turn, parent: &Block, ground: Ground) -> Option<Block> {
         let time_ms = now_ms(clock).max(parent.time_ms + 1);
-        let root = ground.preview.root();
-        let mut view = self.ready_view(ground.preview, time_ms).await;
+        let place = BlockPlace { height: parent.height.get() + 1, parent: parent.hash(), time_ms };
         let recipient = self.committee.account(&turn.leader)?;
-        loop {
-            let (payload, withdrawals) = match &view {
-                Some(ready) => (Some(ready.payload.clone()), ready.withdrawals.clone()),
-                None => (None, Vec::new()),
-            };
+        for payload in self.choices(&ground.preview).await {
+            let Some(withdrawals) = self.mint(&ground.preview, place, payload.clone()).await else { continue };
             let request = BlockRequest {
                 parent: parent.ethereum.hash(),
                 timestamp_s: rules::timestamp_s(parent, time_ms),
                 fee_recipient: Address::from(recipient.0),
                 prev_randao: rules::prev_randao(parent),
-                beacon_root: rules::beacon_root(&root),
+                beacon_root: rules::beacon_root(&ground.preview.root()),
                 withdrawals,
                 unfinalised: ground.unfinalised.clone(),
                 max_rlp_bytes: crate::block::ETHEREUM_BYTES_MAX,
             };
+            let with_view = payload.is_some();
             let error = match self.stores.execution.build(request).await {
                 Ok(ethereum) => {
                     let parent = (parent.digest(), parent.height);
@@ -198,41 +196,43 @@ impl Application {
                 }
                 Err(error) => error,
             };
-            tracing::error!(height = parent.height.get() + 1, %error, with_view = view.is_some(), "no block built");
-            // More credits than a block holds must not stop the chain: leave the slot to whoever cuts it smaller.
-            if !matches!(error, BuildError::TooLarge { .. }) || view.take().is_none() {
+            tracing::error!(height = place.height, %error, with_view, "no block built");
+            // More credits than a block holds must not stop the chain: leave the votes to whoever cuts them smaller.
+            if !matches!(error, BuildError::TooLarge { .. }) {
                 return None;
             }
         }
+        None
     }
 
-    /// The slot that is ready to be settled, if it holds up to the judgement that all others will apply.
-    async fn ready_view(&self, preview: Preview, time_ms: u64) -> Option<ReadyView> {
-        let payloads = self.payloads.clone();
-        let ready = tokio::task::spawn_blocking(move || {
-            let payload = payloads.payload(&preview)?;
-            let bytes = encode_view(&payload).len();
-            let slot = payload.proposal.slot;
-            if bytes > VIEW_BYTES_MAX {
-                tracing::error!(slot, bytes, "the view payload is too long for a block");
-                return None;
-            }
-            match minted(&preview, &payload, time_ms) {
-                Ok(withdrawals) => Some(ReadyView { payload: Arc::new(payload), withdrawals }),
-                Err(error) => {
-                    tracing::error!(slot, %error, "the view payload does not settle");
-                    None
-                }
-            }
-        });
-        ready.await.ok().flatten()
+    /// What the block may carry, best first.
+    async fn choices(&self, preview: &Preview) -> Vec<Option<Arc<ViewPayload>>> {
+        let (payloads, preview) = (self.payloads.clone(), preview.clone());
+        let ready = tokio::task::spawn_blocking(move || choices(payloads.payload(&preview), &preview)).await;
+        ready.unwrap_or_else(|_| vec![None])
     }
-}
 
-/// A slot's votes and what they mint.
-struct ReadyView {
-    payload: Arc<ViewPayload>,
-    withdrawals: Vec<Withdrawal>,
+    /// What a block with this payload mints, if the payload holds up to the judgement that all others will apply.
+    async fn mint(
+        &self,
+        preview: &Preview,
+        place: BlockPlace,
+        payload: Option<Arc<ViewPayload>>,
+    ) -> Option<Vec<Withdrawal>> {
+        let bytes = payload.as_deref().map_or(0, |payload| encode_view(payload).len());
+        if bytes > VIEW_BYTES_MAX {
+            tracing::error!(height = place.height, bytes, "the view payload is too long for a block");
+            return None;
+        }
+        match settle(preview.clone(), place, payload).await {
+            Ok(withdrawals) => Some(withdrawals),
+            Err(Settling::Refused(error)) => {
+                tracing::error!(height = place.height, %error, "the view payload does not settle");
+                None
+            }
+            Err(Settling::Interrupted) => None,
+        }
+    }
 }
 
 /// Why there is no settlement.
@@ -241,20 +241,17 @@ enum Settling {
     Interrupted,
 }
 
-/// What the block with this payload mints. Checks signatures, so it runs off the async threads.
+/// What the block at `place` with this payload mints. Checks signatures, so it runs off the async threads.
 async fn settle(
     preview: Preview,
+    place: BlockPlace,
     payload: Option<Arc<ViewPayload>>,
-    time_ms: u64,
 ) -> Result<Vec<Withdrawal>, Settling> {
-    let Some(payload) = payload else { return Ok(Vec::new()) };
-    let settled = tokio::task::spawn_blocking(move || minted(&preview, &payload, time_ms)).await;
-    settled.map_err(|_| Settling::Interrupted)?.map_err(Settling::Refused)
-}
-
-fn minted(preview: &Preview, payload: &ViewPayload, time_ms: u64) -> Result<Vec<Withdrawal>, SettleError> {
-    let settlement = preview.settle(payload, time_ms)?;
-    Ok(rules::withdrawals(&settlement.credits, preview.next_withdrawal_index()))
+    let settled = tokio::task::spawn_blocking(move || {
+        let settlement = preview.settle(&place, payload.as_ref())?;
+        Ok(rules::withdrawals(&settlement.credits, preview.next_withdrawal_index()))
+    });
+    settled.await.map_err(|_| Settling::Interrupted)?.map_err(Settling::Refused)
 }
 
 /// This node's clock, in milliseconds since the Unix epoch.

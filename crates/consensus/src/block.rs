@@ -8,7 +8,10 @@
 //! Each decoder refuses what it would not itself have written: a block has exactly one encoding.
 
 use bytes::Bytes;
-use chainflix_chain::execution::{self, Block as EthereumBlock};
+use chainflix_chain::{
+    execution::{self, Block as EthereumBlock},
+    ledger::BlockPlace,
+};
 use chainflix_primitives::{BlockHash, ViewPayload};
 use commonware_codec::{
     Buf, Encode as _, EncodeSize, Error as CodecError, FixedSize as _, MaxEncodeSize as _, RangeCfg, Read,
@@ -28,8 +31,9 @@ use std::sync::Arc;
 /// Largest Ethereum block, encoded, in bytes. Gas does not bound them: at 300 million gas, call data could be 7 MB.
 pub const ETHEREUM_BYTES_MAX: usize = 4 << 20;
 
-/// Largest view payload, encoded, in bytes: 8,192 plays of at most 620 bytes and 128 votes come to 5.1 MB.
-pub const VIEW_BYTES_MAX: usize = 6 << 20;
+/// Largest view payload, encoded, in bytes: a proposal as large as gossip carries (6 MiB), 128 votes on it (140 kB), and
+/// votes on audits.
+pub const VIEW_BYTES_MAX: usize = 8 << 20;
 
 /// Identity of a consensus block.
 pub(crate) type Digest = Sha256Digest;
@@ -61,7 +65,7 @@ pub(crate) struct Block {
     pub time_ms: u64,
     /// Transactions, state root and the coins this block mints.
     pub ethereum: Arc<EthereumBlock>,
-    /// The slot this block settles, if any.
+    /// The slot and the audits this block votes on, if any.
     pub view: Option<Arc<ViewPayload>>,
     rlp: Bytes,
     borsh: Bytes,
@@ -97,6 +101,12 @@ impl Block {
     /// Hash of the Ethereum block.
     pub(crate) fn hash(&self) -> BlockHash {
         BlockHash(self.ethereum.hash().0)
+    }
+
+    /// Where it stands, as the view ledger looks at it.
+    pub(crate) fn place(&self) -> BlockPlace {
+        let parent = BlockHash(self.ethereum.header.parent_hash.0);
+        BlockPlace { height: self.height.get(), parent, time_ms: self.time_ms }
     }
 }
 

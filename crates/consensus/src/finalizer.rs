@@ -41,14 +41,15 @@ pub struct FinalizedBlock {
     pub time_ms: u64,
     /// The votes on views that it carries, if any.
     pub view: Option<Arc<ViewPayload>>,
-    /// What they did to the ledger. `None` without a view, and for a block that the ledger held before this start.
+    /// What the block did to the ledger, where it did anything: also a block without a view may draw audits or pay. `None`
+    /// for a block that the ledger held before this start.
     pub settlement: Option<Arc<Settlement>>,
 }
 
 impl FinalizedBlock {
-    fn of(block: &Block, settlement: Option<Settlement>) -> Self {
+    fn of(block: &Block, settlement: Option<Arc<Settlement>>) -> Self {
         let Block { height, time_ms, ref view, .. } = *block;
-        let settlement = settlement.map(Arc::new);
+        let settlement = settlement.filter(|settlement| !settlement.is_empty());
         Self { height: height.get(), eth_hash: block.hash(), time_ms, view: view.clone(), settlement }
     }
 }
@@ -218,10 +219,10 @@ impl Finalizer {
     }
 
     /// Writes and syncs, so it runs off the async threads.
-    async fn commit(&self, block: &Block) -> Result<Option<Settlement>, FinalizeError> {
-        let (height, hash, time_ms) = (block.height.get(), block.hash(), block.time_ms);
+    async fn commit(&self, block: &Block) -> Result<Option<Arc<Settlement>>, FinalizeError> {
+        let (place, hash, height) = (block.place(), block.hash(), block.height.get());
         let (ledger, view) = (self.ledger.clone(), block.view.clone());
-        let commit = tokio::task::spawn_blocking(move || ledger.commit(height, hash, time_ms, view.as_deref()));
+        let commit = tokio::task::spawn_blocking(move || ledger.commit(&place, hash, view.as_ref()));
         match commit.await {
             Ok(committed) => committed.map_err(|source| FinalizeError::Ledger { height, source }),
             Err(_) => Err(FinalizeError::Interrupted { height }),

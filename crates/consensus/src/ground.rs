@@ -4,7 +4,7 @@
 //!            ┌── ancestors that are not final here ──┐
 //!  final ──▶ A ──▶ B ──▶ … ──▶ parent ──▶ (block)
 //!    │       └── executed, oldest first ──┘
-//!    └────── payloads applied: preview ───┘
+//!    └────── views applied: preview ──────┘
 //! ```
 //!
 //! The finaliser works at the same time. When it takes a block while we look, what we saw no longer fits together, and we
@@ -13,7 +13,7 @@
 use crate::{block::Block, finalizer::Progress};
 use chainflix_chain::{
     execution::{Block as EthereumBlock, ExecutionLayer},
-    ledger::{Preview, ViewLedger},
+    ledger::{Candidate, Preview, ViewLedger},
 };
 use commonware_consensus::marshal::ancestry::Ancestry;
 use futures::StreamExt as _;
@@ -98,9 +98,11 @@ impl Stores {
             return Err(Obstacle::Overtaken);
         }
         let above = blocks.iter().filter(|block| block.height.get() > committed);
-        let payloads: Vec<_> = above.filter_map(|block| block.view.clone()).collect();
+        // Also those without a payload: draws and awards come with height and time.
+        let candidates: Vec<_> =
+            above.map(|block| Candidate { place: block.place(), payload: block.view.clone() }).collect();
         let ledger = self.ledger.clone();
-        let previewed = tokio::task::spawn_blocking(move || ledger.preview(&payloads)).await;
+        let previewed = tokio::task::spawn_blocking(move || ledger.preview(&candidates)).await;
         if self.ledger.height() != committed {
             return Ok(None);
         }

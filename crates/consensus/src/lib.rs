@@ -1,7 +1,7 @@
 //! Puts the chain's blocks in one order that all validators agree on and that is never undone.
 //!
 //! ```text
-//!   desk: votes of a slot          users: transactions
+//!   desk: votes on plays           users: transactions
 //!        │ PayloadSource                │
 //!        ▼                              ▼
 //!   ┌─ propose ─▶ Block = Ethereum block + view payload ─▶ verify ─▶ votes ─┐

@@ -4,11 +4,15 @@ use crate::{
     block::Block,
     committee::{Committee, ConsensusKey},
 };
-use chainflix_chain::genesis::{EthereumGenesis, GAS_LIMIT, Genesis};
+use chainflix_chain::{
+    genesis::{EthereumGenesis, GAS_LIMIT, Genesis},
+    ledger::Preview,
+};
 use chainflix_primitives::{
-    AccountAddress, AccountKey, BoxKey, CellId, Digest, GrantId, Magnet, NetworkGenesis, PlayCode, PlayData, PlayId,
-    PlayRecord, ProtocolParams, ProviderShare, Signable as _, Signed, SlotProposal, SlotVote, ValidatorIdentity,
-    ViewPayload, VoteEntry, genesis::Allocation,
+    AccountAddress, AccountKey, AuditParams, AuditPayload, AuditVote, BoxKey, CellId, Digest, GrantId, Magnet,
+    NetworkGenesis, NetworkKeys, PlayCode, PlayData, PlayFactors, PlayId, PlayRecord, ProtocolParams, ProviderShare,
+    Signable as _, Signed, SlotPayload, SlotProposal, SlotVote, ValidatorIdentity, ViewPayload, VoteEntry,
+    genesis::Allocation,
 };
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -36,9 +40,15 @@ pub fn genesis(validators: usize, block_ms: u64) -> NetworkGenesis {
     NetworkGenesis {
         chain_id: 4_408_921,
         genesis_time_ms: 1_700_000_000_000,
-        params: ProtocolParams { block_ms, slot_ms: SLOT_MS, ..ProtocolParams::accelerated(20) },
+        // Half of the plays are audited, so that view blocks of both kinds come soon.
+        params: ProtocolParams {
+            block_ms,
+            slot_ms: SLOT_MS,
+            audit: AuditParams { share_permille: 500, ..AuditParams::default() },
+            ..ProtocolParams::accelerated(20)
+        },
         validators: (0..validators).map(validator).collect(),
-        network_box_key: BoxKey::from_bytes([5; 32]).public_key(),
+        keys: NetworkKeys::Shared { box_key: BoxKey::from_bytes([5; 32]).public_key() },
         governor: account_key(0).address(),
         supervisors: Vec::new(),
         allocations: vec![Allocation { account: user().address(), cfx: 1_000 }],
@@ -76,15 +86,32 @@ pub fn view_payload(validators: usize) -> ViewPayload {
 
 /// One play by [`user`] in `slot`, listed by the slot's proposer and held true by all validators.
 pub fn payload_of(genesis: &NetworkGenesis, slot: u64) -> ViewPayload {
-    let proposal = SlotProposal { slot, attempt: 0, plays: vec![play(genesis, slot)] };
+    let proposal = SlotProposal { slot, attempt: 0, plays: vec![play(genesis, slot)], operation: Vec::new() };
     let digest = proposal.digest();
     let proposer = account_key((slot % genesis.validators.len() as u64) as usize);
-    let vote = |validator: usize| {
-        let vote = Signed::new(SlotVote::new(slot, Digest(digest), &[true]), &account_key(validator));
-        VoteEntry { validator: validator as u16, held_true: vote.body.held_true, signature: vote.signature }
+    let vote = SlotVote::new(slot, Digest(digest), &[true]);
+    let votes = all_vote(genesis, &vote.digest(), &vote.held_true);
+    let slot = SlotPayload { proposal, proposer_signature: proposer.sign_digest(&digest), votes };
+    ViewPayload { slot: Some(slot), audits: Vec::new() }
+}
+
+/// All validators saw the drawn plays of all open audits opened.
+pub fn audits_of(genesis: &NetworkGenesis, preview: &Preview) -> Vec<AuditPayload> {
+    let audits = preview.state().open_audits().map(|block| {
+        let vote = AuditVote::new(block.view_block(), block.drawn_digest(), &vec![true; block.drawn().len()]);
+        let votes = all_vote(genesis, &vote.digest(), &vote.passed);
+        AuditPayload { view_block: block.view_block(), votes }
+    });
+    audits.collect()
+}
+
+fn all_vote(genesis: &NetworkGenesis, digest: &[u8; 32], bits: &[u8]) -> Vec<VoteEntry> {
+    let vote = |validator: usize| VoteEntry {
+        validator: validator as u16,
+        held_true: bits.to_vec(),
+        signature: account_key(validator).sign_digest(digest),
     };
-    let votes = (0..genesis.validators.len()).map(vote).collect();
-    ViewPayload { proposal, proposer_signature: proposer.sign_digest(&digest), votes }
+    (0..genesis.validators.len()).map(vote).collect()
 }
 
 fn play(genesis: &NetworkGenesis, slot: u64) -> PlayRecord {
@@ -98,6 +125,7 @@ fn play(genesis: &NetworkGenesis, slot: u64) -> PlayRecord {
         cell: CellId([2; 32]),
         size: 1 << 20,
         grant: GrantId(name),
+        download_key: name,
         constant: name,
         difficulty_bits: genesis.params.difficulty_bits,
         issued_ms: ends_ms - genesis.params.cell_ms,
@@ -105,6 +133,8 @@ fn play(genesis: &NetworkGenesis, slot: u64) -> PlayRecord {
         play_ms: genesis.params.cell_ms,
         creator: AccountAddress([0xc1; 20]),
         supervisor: AccountAddress([0xc2; 20]),
+        split: genesis.params.split,
+        activators: Vec::new(),
     };
     let data = PlayData {
         play: code.id,
@@ -115,5 +145,11 @@ fn play(genesis: &NetworkGenesis, slot: u64) -> PlayRecord {
         nonce: 0,
     };
     let providers = vec![ProviderShare { provider: AccountAddress([0xc3; 20]), bytes: 1 << 20 }];
-    PlayRecord { code: Signed::new(code, &account_key(0)), data: Signed::new(data, &user()), providers }
+    PlayRecord {
+        code: Signed::new(code, &account_key(0)),
+        data: Signed::new(data, &user()),
+        providers,
+        factors: PlayFactors::STRANGER,
+        issuer: 0,
+    }
 }

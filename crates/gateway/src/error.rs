@@ -105,7 +105,7 @@ fn status_of(code: &str) -> StatusCode {
         "bad-signature" => StatusCode::FORBIDDEN,
         "malformed" => StatusCode::BAD_REQUEST,
         "too-many-plays" => StatusCode::TOO_MANY_REQUESTS,
-        "busy" | "no-source" | "validator-silent" => StatusCode::SERVICE_UNAVAILABLE,
+        "busy" | "keys-pending" | "no-source" | "validator-silent" => StatusCode::SERVICE_UNAVAILABLE,
         _ => StatusCode::CONFLICT,
     }
 }

@@ -2,7 +2,8 @@
 //!
 //! ```text
 //! every half block time: cfx_head ── new? ──▶ event "head"
-//!                            └─────────────▶ cfx_viewBlocks ── new? ──▶ event "view-block"
+//!                            └─────────────▶ cfx_viewBlocks ── new? ──▶ event "view-block": voted for, not paid yet
+//!                                                           └─ paid? ──▶ event "award"
 //! ```
 //!
 //! However many browsers listen, the validators are asked once. A listener that falls [`EVENTS_KEPT`] events behind is
@@ -13,10 +14,10 @@ use crate::{catalogue::Catalogue, deliveries::Deliveries};
 use chainflix_primitives::AccountAddress;
 use chainflix_rpc::{
     Client, ClientError,
-    types::{Head, ViewBlockQuery, ViewBlockSummary},
+    types::{AwardSummary, Head, ViewBlockQuery, ViewBlockSummary},
 };
 use serde::Serialize;
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 use tokio::{
     sync::{broadcast, watch},
     task::JoinHandle,
@@ -63,6 +64,16 @@ struct ViewBlockNotice<'a> {
     reward_gwei: u64,
 }
 
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct AwardNotice<'a> {
+    view_block: u64,
+    /// Whose plays are paid.
+    viewers: &'a [AccountAddress],
+    gwei: u64,
+    voided: u32,
+}
+
 /// What listeners hold on to.
 pub(crate) struct Listening {
     notices: broadcast::Receiver<Notice>,
@@ -98,13 +109,15 @@ struct Poller {
     head: watch::Sender<Option<(Head, Notice)>>,
     /// The newest view block that was told, or was there before anybody listened.
     view_block: Option<u64>,
+    /// View blocks that are told and not paid yet.
+    unpaid: BTreeSet<u64>,
 }
 
 /// Starts the task.
 pub(crate) fn start(client: Client, catalogue: Arc<Catalogue>, deliveries: Arc<Deliveries>) -> (Listening, Pulse) {
     let (notices, notices_heard) = broadcast::channel(EVENTS_KEPT);
     let (head, head_seen) = watch::channel(None);
-    let poller = Poller { client, notices, head, view_block: None };
+    let poller = Poller { client, notices, head, view_block: None, unpaid: BTreeSet::new() };
     let task = tokio::spawn(async move {
         tokio::join!(poller.run(catalogue), sweep(deliveries));
     });
@@ -159,8 +172,9 @@ impl Poller {
 
     fn tell_view_blocks(&mut self, newest_first: &[ViewBlockSummary]) {
         let newest = newest_first.first().map_or(0, |block| block.view_block);
-        if let Some(known) = self.view_block {
-            for block in newest_first.iter().rev().filter(|block| block.view_block > known) {
+        for block in newest_first.iter().rev() {
+            let is_new = self.view_block.is_some_and(|known| block.view_block > known);
+            if is_new {
                 self.tell(Notice::new(
                     "view-block",
                     &ViewBlockNotice {
@@ -172,8 +186,21 @@ impl Poller {
                     },
                 ));
             }
+            if is_new || block.award.is_none() {
+                self.unpaid.insert(block.view_block);
+            }
+            if let Some(award) = &block.award
+                && self.unpaid.remove(&block.view_block)
+            {
+                let AwardSummary { gwei, voided, .. } = *award;
+                let (view_block, viewers) = (block.view_block, &block.viewers[..]);
+                self.tell(Notice::new("award", &AwardNotice { view_block, viewers, gwei, voided }));
+            }
         }
         self.view_block = self.view_block.max(Some(newest));
+        // An audit that takes longer than that is left to whoever asks.
+        let oldest = newest_first.last().map_or(0, |block| block.view_block);
+        self.unpaid.retain(|view_block| *view_block >= oldest);
     }
 
     fn tell(&self, notice: Option<Notice>) {

@@ -44,7 +44,8 @@ pub struct ValidatorConfig {
     pub account_key: PathBuf,
     /// The key of the consensus engine.
     pub consensus_key: PathBuf,
-    /// The secret that the validators share.
+    /// What this validator holds of the network's keys: the secret that all share, or its share of one that nobody
+    /// has, as the genesis says.
     pub network_secret: PathBuf,
     /// Where other validators connect to.
     pub listen: SocketAddr,

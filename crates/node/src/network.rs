@@ -2,8 +2,9 @@
 //!
 //! ```text
 //! DIR/genesis.json
-//! DIR/keys/{treasury,governor,supervisor,creator,network}.key
-//! DIR/validator-0/{config.toml, account.key, consensus.key, data/} … relay/ controller/ provider-0/ … gateway/
+//! DIR/keys/{treasury,governor,supervisor,creator,operation}.key      and network.key where the validators share one secret
+//! DIR/validator-0/{config.toml, account.key, consensus.key, data/}     and share.key where a quorum is needed
+//! … relay/ controller/ provider-0/ … gateway/
 //! ```
 //!
 //! For a demo or a test on one machine, and as the example to take apart for real machines. Nothing is started here.
@@ -17,9 +18,10 @@ use crate::{
 };
 use chainflix_chain::genesis::CHAIN_ID;
 use chainflix_consensus::ConsensusKey;
+use chainflix_key_service::{DealError, deal};
 use chainflix_overlay::{NodeKey, RelayError};
 use chainflix_primitives::{
-    AccountAddress, AccountKey, NetworkGenesis, NetworkSecret, ProtocolParams, ValidatorIdentity,
+    AccountAddress, AccountKey, NetworkGenesis, NetworkKeys, NetworkSecret, ProtocolParams, ValidatorIdentity,
     genesis::{Allocation, SupervisorIdentity},
 };
 use std::{
@@ -27,6 +29,7 @@ use std::{
     net::{IpAddr, Ipv4Addr, SocketAddr},
     path::{Path, PathBuf},
 };
+use zeroize::Zeroizing;
 
 /// Coins that exist from the start (white paper, token table).
 pub const GENESIS_CFX: u64 = 6_000_000_000;
@@ -44,6 +47,18 @@ pub struct Plan {
     pub ports: Ports,
     /// Most bytes each provider may use.
     pub quota_bytes: u64,
+    /// Who can release keys.
+    pub keys: KeyMode,
+}
+
+/// Who can release the network's keys (`docs/decisions/0006-who-releases-keys.md`).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum KeyMode {
+    /// Each validator: all hold the same secret.
+    #[default]
+    Shared,
+    /// A quorum of validators: each holds a share, dealt here once.
+    Threshold,
 }
 
 /// The ports of a network on one machine.
@@ -96,6 +111,9 @@ pub enum LayoutError {
     /// A key file.
     #[error(transparent)]
     Key(#[from] KeyError),
+    /// No shares were dealt.
+    #[error(transparent)]
+    Deal(#[from] DealError),
     /// A configuration or the genesis.
     #[error(transparent)]
     Config(#[from] ConfigError),
@@ -113,9 +131,11 @@ pub enum LayoutError {
 }
 
 /// Accounts of a network laid out here, by the name of their key file in `keys/`.
-pub const ACCOUNTS: [&str; 4] = ["treasury", "governor", "supervisor", "creator"];
+pub const ACCOUNTS: [&str; 5] = ["treasury", "governor", "supervisor", "creator", "operation"];
 /// Providers that hold each cell.
 const COPIES: u32 = 2;
+/// A validator's share of the network's keys, beside its other keys.
+const SHARE_FILE: &str = "share.key";
 
 impl Plan {
     /// Writes a new network into `dir`, which must hold none. `genesis_time_ms` is rounded down to a second.
@@ -127,14 +147,13 @@ impl Plan {
         for account in ACCOUNTS {
             new_key(&key_path(dir, account))?;
         }
-        let secret = NetworkSecret::from_bytes(new_key(&key_path(dir, "network"))?);
         let mut validators = Vec::new();
         for number in 0..self.validators {
             let folder = dir.join(format!("validator-{number}"));
             make(&folder)?;
             validators.push(new_validator(&folder)?);
         }
-        let genesis = self.genesis(dir, &secret, validators, genesis_time_ms)?;
+        let genesis = self.genesis(dir, validators, genesis_time_ms)?;
         // Pretty, because people read it; serialising plain data cannot fail.
         let json = serde_json::to_string_pretty(&genesis).expect("plain data serialises");
         write(&dir.join("genesis.json"), &json)?;
@@ -145,7 +164,6 @@ impl Plan {
     fn genesis(
         &self,
         dir: &Path,
-        secret: &NetworkSecret,
         validators: Vec<ValidatorIdentity>,
         genesis_time_ms: u64,
     ) -> Result<NetworkGenesis, LayoutError> {
@@ -155,11 +173,32 @@ impl Plan {
             genesis_time_ms: genesis_time_ms / 1000 * 1000,
             params: self.params.clone(),
             validators,
-            network_box_key: secret.box_key().public_key(),
+            keys: self.make_keys(dir)?,
             governor: address("governor")?,
             supervisors: vec![SupervisorIdentity { account: address("supervisor")?, country: "KR".into() }],
             allocations: vec![Allocation { account: address("treasury")?, cfx: GENESIS_CFX }],
         })
+    }
+
+    /// Makes the network's keys, and answers with what everybody may know of them.
+    fn make_keys(&self, dir: &Path) -> Result<NetworkKeys, LayoutError> {
+        match self.keys {
+            KeyMode::Shared => {
+                let secret = NetworkSecret::from_bytes(new_key(&key_path(dir, "network"))?);
+                Ok(NetworkKeys::Shared { box_key: secret.box_key().public_key() })
+            }
+            KeyMode::Threshold => {
+                let validators = usize::from(self.validators);
+                let quorum = self.params.votes_needed(validators).max(NetworkKeys::quorum_least(validators));
+                // The dealer's whole knowledge: it is wiped when this function ends, and never on a disk.
+                let seed = Zeroizing::new(crate::entropy());
+                let dealing = deal(validators, quorum, &seed)?;
+                for (number, share) in dealing.shares.iter().enumerate() {
+                    keys::write(&dir.join(format!("validator-{number}")).join(SHARE_FILE), &share.to_bytes())?;
+                }
+                Ok(dealing.keys)
+            }
+        }
     }
 
     fn write_roles(&self, dir: &Path) -> Result<(), LayoutError> {
@@ -174,7 +213,10 @@ impl Plan {
                 data: "data".into(),
                 account_key: "account.key".into(),
                 consensus_key: "consensus.key".into(),
-                network_secret: "../keys/network.key".into(),
+                network_secret: match self.keys {
+                    KeyMode::Shared => "../keys/network.key".into(),
+                    KeyMode::Threshold => SHARE_FILE.into(),
+                },
                 listen: listens[number],
                 validators: listens.clone(),
                 rpc_listen: rpcs[number],
@@ -323,6 +365,7 @@ mod tests {
             params: ProtocolParams::accelerated(20),
             ports: Ports::default(),
             quota_bytes: 1 << 30,
+            keys: KeyMode::Shared,
         };
         let written = plan.write(folder.path(), 1_800_000_000_123).unwrap();
         assert_eq!(written.processes.len(), 4 + 1 + 1 + 3 + 1);
@@ -335,5 +378,28 @@ mod tests {
         assert!(plan.write(folder.path(), 0).is_err(), "keys are never overwritten");
         let ports: Vec<_> = written.processes.iter().map(|(_, config)| fs::read_to_string(config).unwrap()).collect();
         assert!(ports.iter().all(|text| !text.contains(&folder.path().display().to_string())), "can be moved");
+    }
+
+    #[test]
+    fn each_validator_has_its_own_share() {
+        let folder = tempfile::tempdir().unwrap();
+        let plan = Plan {
+            validators: 4,
+            providers: 2,
+            params: ProtocolParams::accelerated(20),
+            ports: Ports::default(),
+            quota_bytes: 1 << 30,
+            keys: KeyMode::Threshold,
+        };
+        let written = plan.write(folder.path(), 0).unwrap();
+        assert_eq!(written.genesis.keys.quorum(), 3);
+        assert!(!key_path(folder.path(), "network").exists(), "nobody has the secret");
+        let genesis = std::sync::Arc::new(written.genesis);
+        for (number, validator) in genesis.validators.iter().enumerate() {
+            let path = folder.path().join(format!("validator-{number}/config.toml"));
+            let RoleConfig::Validator(config) = RoleConfig::read(&path).unwrap() else { panic!("not a validator") };
+            let share = keys::read::<{ chainflix_key_service::SHARE_BYTES }>(&config.network_secret).unwrap();
+            assert!(chainflix_key_service::open(&genesis, &validator.account, &share[..], [1; 32]).is_ok());
+        }
     }
 }

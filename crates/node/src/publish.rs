@@ -17,13 +17,15 @@ use anyhow::{Context as _, Result, bail};
 use bytes::Bytes;
 use chainflix_cell::{ChunkHashes, Keystream};
 use chainflix_contracts::{IRegistry, REGISTRY_ADDRESS, SolCall};
+use chainflix_key_service::seal_video_secret;
 use chainflix_media::{Packaged, package};
 use chainflix_overlay::{
     Dialer, Overlay,
     control::{CellUpload, Upload, upload_cell},
 };
 use chainflix_primitives::{
-    AccountAddress, AccountKey, CellId, Magnet, Manifest, NetworkGenesis, NodeId, Signed, VideoSecret,
+    AccountAddress, AccountKey, CellId, Magnet, Manifest, NetworkGenesis, NodeId, RewardSplit, SealedKey, Signed,
+    VideoSecret,
 };
 use chainflix_rpc::{Client, send_transaction};
 use serde::Serialize;
@@ -42,6 +44,8 @@ pub struct PublishOptions {
     pub file: PathBuf,
     /// What people call it; the file's own title or name when not given.
     pub title: Option<String>,
+    /// How the reward of its views is shared, within the network's bounds; as the network does when not given.
+    pub split: Option<RewardSplit>,
     /// An admitted creator, with coins for one transaction.
     pub creator: AccountKey,
     /// JSON-RPC of validators.
@@ -93,6 +97,10 @@ pub struct Published {
 pub async fn publish(options: PublishOptions, progress: &(dyn Fn(Progress) + Send + Sync)) -> Result<Published> {
     let client = Client::new(&options.rpcs)?;
     let genesis = client.genesis().await.context("no validator answers")?;
+    if let Some(split) = &options.split {
+        // Before the film is cut: the registry would refuse it as well, an hour later.
+        genesis.params.split_bounds.check(split).context("the network does not allow this split")?;
+    }
     let packaging = chainflix_media::Options { cell_ms: genesis.params.cell_ms, folder: options.scratch.clone() };
     let converted = |at: chainflix_media::Progress| {
         progress(Progress::Converting { fraction: at.fraction.unwrap_or_default() as f32 });
@@ -201,18 +209,31 @@ async fn register(
     secret: &VideoSecret,
 ) -> Result<()> {
     let magnet = manifest.magnet();
-    let call = IRegistry::registerVideoCall {
-        magnet: B256::from(magnet.0),
-        playTimeMs: manifest.play_time_ms,
-        // At most 1440.
-        cells: manifest.cells.len() as u32,
-        sealedVideoSecret: genesis.network_box_key.seal(secret.expose(), entropy()).0.to_vec().into(),
-    };
+    let creator = options.creator.address();
+    let sealed = seal_video_secret(&genesis.keys, &creator, &magnet, secret, entropy())
+        .context("the video's secret cannot be sealed to this network")?;
+    let call = registration(manifest, &sealed, options.split);
     let registry = AccountAddress(REGISTRY_ADDRESS.into_array());
-    send_transaction(client, &options.creator, Some(registry), 0, call.abi_encode())
+    send_transaction(client, &options.creator, Some(registry), 0, call)
         .await
         .context("the registry does not take the film; is the account an admitted creator, and has it coins?")?;
     hand_in(&options.rpcs, manifest).await
+}
+
+/// The call that registers the film.
+#[allow(non_snake_case, reason = "the fields are Solidity's")]
+fn registration(manifest: &Manifest, sealed: &SealedKey, split: Option<RewardSplit>) -> Vec<u8> {
+    let magnet = B256::from(manifest.magnet().0);
+    let (playTimeMs, sealedVideoSecret) = (manifest.play_time_ms, sealed.0.to_vec().into());
+    // At most 1440.
+    let cells = manifest.cells.len() as u32;
+    match split.map(Into::into) {
+        None => IRegistry::registerVideoCall { magnet, playTimeMs, cells, sealedVideoSecret }.abi_encode(),
+        Some(split) => {
+            let call = IRegistry::registerVideoWithSplitCall { magnet, playTimeMs, cells, sealedVideoSecret, split };
+            call.abi_encode()
+        }
+    }
 }
 
 /// Gives the manifest to every validator that answers; the others fetch it from them.

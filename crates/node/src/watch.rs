@@ -3,6 +3,7 @@
 //! ```text
 //! per cell:  fetch (another provider when one fails) ─┐
 //!            play ─ PlayCode ─ points ─ proof ────────┴─▶ next cell; fetched ahead while this one plays
+//!                                        └─▶ settle: followed to its end, opened if the audit asks
 //! ```
 //!
 //! The same [`Viewer`] decides here and in the browser. Media time runs with the wall clock; where bytes are missing it
@@ -10,6 +11,7 @@
 
 mod fetch;
 mod play;
+mod settle;
 
 use crate::{
     config::{ControllerAt, RelayAt},
@@ -26,7 +28,10 @@ use std::sync::{
     Arc,
     atomic::{AtomicU64, Ordering::Relaxed},
 };
-use tokio::{sync::watch as channel, task::JoinHandle};
+use tokio::{
+    sync::{mpsc, watch as channel},
+    task::JoinHandle,
+};
 use zeroize::Zeroizing;
 
 /// What to watch, as whom, and through whom.
@@ -58,6 +63,7 @@ pub enum WatchEvent {
     PlayStarted { index: u32, mining: bool, reason: Option<String> },
     Stalled { index: u32, ms: u64 },
     Proved { index: u32 },
+    Opened { index: u32 },
     Refused { index: u32, code: String, message: String },
     Accepted { index: u32, view_block: u64 },
 }
@@ -72,7 +78,9 @@ pub struct WatchSummary {
     pub played: u32,
     /// Plays that a validator took the proof of.
     pub proved: u32,
-    /// Plays in view blocks.
+    /// Plays that the audit drew and this viewer opened.
+    pub opened: u32,
+    /// Plays in view blocks, and awarded.
     pub accepted: u32,
     /// Time the picture stood still after it first moved.
     pub stalled_ms: u64,
@@ -124,7 +132,33 @@ pub async fn watch(options: WatchOptions, events: Events<'_>, mut shutdown: Shut
     summary
 }
 
+/// Plays that may wait to be proved and followed.
+const FINISHED_MAX: usize = 4;
+
 async fn watch_cells(watching: Arc<Watching>, film: &Film, cells: u32, events: Events<'_>) -> Result<WatchSummary> {
+    let (finished, followed) = mpsc::channel(FINISHED_MAX);
+    let playing = play_cells(&watching, film, cells, finished, events);
+    let (tally, outcome) = tokio::try_join!(playing, settle::follow(&watching, followed, events))?;
+    let first_byte_ms = watching.first_byte_ms.load(Relaxed).saturating_sub(watching.asked_ms);
+    Ok(WatchSummary {
+        account: watching.viewer.account(),
+        played: tally.played,
+        proved: outcome.proved,
+        opened: outcome.opened,
+        accepted: outcome.accepted,
+        stalled_ms: tally.stalled_ms,
+        bytes: tally.bytes,
+        first_byte_ms,
+    })
+}
+
+async fn play_cells(
+    watching: &Arc<Watching>,
+    film: &Film,
+    cells: u32,
+    finished: mpsc::Sender<settle::Finished>,
+    events: Events<'_>,
+) -> Result<play::Tally> {
     let mut tally = play::Tally::default();
     let mut next = Some(fetch::start(watching.clone(), cell(film, 0)?, 0));
     for index in 0..cells {
@@ -133,19 +167,9 @@ async fn watch_cells(watching: Arc<Watching>, film: &Film, cells: u32, events: E
         let following = ahead.then(|| cell(film, index + 1)).transpose()?;
         // The next cell comes in while this one plays.
         next = following.map(|playback| fetch::start(watching.clone(), playback, index + 1));
-        play::play(&watching, fetching, index, &mut tally, events).await?;
+        play::play(watching, fetching, index, &finished, &mut tally, events).await?;
     }
-    play::await_votes(&watching, &mut tally, events).await;
-    let first_byte_ms = watching.first_byte_ms.load(Relaxed).saturating_sub(watching.asked_ms);
-    Ok(WatchSummary {
-        account: watching.viewer.account(),
-        played: tally.played,
-        proved: tally.proved,
-        accepted: tally.accepted,
-        stalled_ms: tally.stalled_ms,
-        bytes: tally.bytes,
-        first_byte_ms,
-    })
+    Ok(tally)
 }
 
 fn cell(film: &Film, index: u32) -> Result<Playback> {

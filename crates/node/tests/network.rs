@@ -6,12 +6,12 @@ use anyhow::{Context as _, Result};
 use chainflix_contracts::{IRegistry, REGISTRY_ADDRESS};
 use chainflix_node::{
     RoleConfig, Shutdown, ShutdownTrigger,
-    network::{Layout, Plan, Ports},
+    network::{KeyMode, Layout, Plan, Ports},
     publish::{self, PublishOptions, Published},
     run,
     watch::{self, WatchOptions, WatchSummary},
 };
-use chainflix_primitives::{AccountAddress, AccountKey, ProtocolParams};
+use chainflix_primitives::{AccountAddress, AccountKey, AuditParams, ProtocolParams, RewardSplit};
 use chainflix_rpc::{Client, send_transaction, types::ViewBlockQuery};
 use std::{
     net::TcpListener,
@@ -19,10 +19,13 @@ use std::{
     process::Command,
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
-use tokio::task::JoinHandle;
+use tokio::{sync::Mutex, task::JoinHandle};
 use zeroize::Zeroizing;
 
 const WEI_PER_CFX: u128 = 1_000_000_000_000_000_000;
+
+/// Networks run one after another, also where all tests share a process: each needs ports, and the machine.
+static ALONE: Mutex<()> = Mutex::const_new(());
 
 /// Every role as a task.
 struct Network {
@@ -42,15 +45,16 @@ fn free_ports() -> Ports {
     Ports { web: base, rpc: base + 20, inner: base + 40 }
 }
 
+/// The creator gives the viewer five of a hundred more than the network does.
+const SPLIT: RewardSplit = RewardSplit { creator: 250, viewer: 350, ..RewardSplit::DEFAULT };
+
 impl Network {
-    async fn start(dir: &Path) -> Result<Self> {
-        let plan = Plan {
-            validators: 4,
-            providers: 3,
-            params: ProtocolParams::accelerated(20),
-            ports: free_ports(),
-            quota_bytes: 1 << 30,
-        };
+    /// A network that audits every play.
+    async fn start(dir: &Path, keys: KeyMode) -> Result<Self> {
+        let params = ProtocolParams::accelerated(20);
+        let audit = AuditParams { share_permille: 1_000, ..params.audit };
+        let params = ProtocolParams { audit, ..params };
+        let plan = Plan { validators: 4, providers: 3, params, ports: free_ports(), quota_bytes: 1 << 30, keys };
         let now = SystemTime::now().duration_since(UNIX_EPOCH)?.as_millis() as u64;
         Self::of(plan.write(dir, now)?)
     }
@@ -125,6 +129,7 @@ impl Network {
         let options = PublishOptions {
             file,
             title: Some("Test card".into()),
+            split: Some(SPLIT),
             creator: self.layout.account("creator")?,
             rpcs: self.layout.rpcs.clone(),
             controller: self.layout.controller.clone(),
@@ -170,9 +175,10 @@ fn film(folder: &Path, seconds: u32) -> PathBuf {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_film_is_published_watched_and_paid() -> Result<()> {
+    let _alone = ALONE.lock().await;
     let folder = tempfile::tempdir()?;
     let dir = folder.path().join("network");
-    let network = Network::start(&dir).await?;
+    let network = Network::start(&dir, KeyMode::Shared).await?;
     network.admit().await?;
     let film = network.publish(film(folder.path(), 9)).await?;
     assert_eq!(film.cells, 3);
@@ -180,13 +186,14 @@ async fn a_film_is_published_watched_and_paid() -> Result<()> {
 
     let viewer = [42; 32];
     let summary = network.watch(&film, viewer).await?;
-    assert_eq!((summary.played, summary.proved, summary.accepted), (3, 3, 3), "{summary:?}");
+    let WatchSummary { played, proved, opened, accepted, .. } = summary;
+    assert_eq!((played, proved, opened, accepted), (3, 3, 3, 3), "{summary:?}");
 
     let schedule = network.client.schedule().await?;
     let gwei_per_cfx = 1_000_000_000u128;
     assert_eq!(schedule.issued_gwei, u128::from(schedule.view_blocks) * 90 * gwei_per_cfx);
     let account = AccountKey::from_bytes(&viewer)?.address();
-    let expected = schedule.issued_gwei * 300 / 1000 * gwei_per_cfx;
+    let expected = schedule.issued_gwei * u128::from(SPLIT.viewer) / 1000 * gwei_per_cfx;
     network.wait_until("the viewer's coins", || async { Ok(network.balance(account).await? == expected) }).await?;
     let supervisor = network.balance(network.layout.account("supervisor")?.address()).await?;
     assert!(supervisor > 9 * WEI_PER_CFX + WEI_PER_CFX * 27 / 10, "2.7 CFX a view block: {supervisor}");
@@ -202,5 +209,26 @@ async fn a_film_is_published_watched_and_paid() -> Result<()> {
     assert_eq!(network.client.schedule().await?.issued_gwei, schedule.issued_gwei);
     let again = network.watch(&film, viewer).await?;
     assert_eq!((again.played, again.proved), (3, 0), "watching again is free and unpaid");
+    network.stop().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_quorum_of_validators_releases_a_film() -> Result<()> {
+    let _alone = ALONE.lock().await;
+    let folder = tempfile::tempdir()?;
+    let mut network = Network::start(&folder.path().join("network"), KeyMode::Threshold).await?;
+    assert_eq!(network.layout.genesis.keys.quorum(), 3, "of four");
+    network.admit().await?;
+    let film = network.publish(film(folder.path(), 6)).await?;
+    let summary = network.watch(&film, [42; 32]).await?;
+    assert_eq!((summary.proved, summary.opened, summary.accepted), (2, 2, 2), "{summary:?}");
+
+    // One validator less is still a quorum, for a viewer whose keys nobody has yet.
+    let (name, trigger, role) = network.roles.remove(3);
+    assert_eq!(name, "validator-3");
+    trigger.request();
+    role.await??;
+    let summary = network.watch(&film, [43; 32]).await?;
+    assert_eq!(summary.played, 2, "{summary:?}");
     network.stop().await
 }

@@ -182,6 +182,10 @@ async fn two_nodes_without_addresses_meet_at_the_relay() {
     let server = echo(hidden(1)).await;
     let client = Overlay::bind(hidden(2)).await.unwrap();
     tokio::join!(server.overlay.online(), client.online());
+    for hidden in [&server.overlay, &client] {
+        let info = hidden.info();
+        assert!(info.direct.is_empty() && info.relay.is_some(), "{info:?}");
+    }
     introduce(&server.overlay, &client.dialer(), 1);
     assert_eq!(round_trip(&client.dialer(), server.overlay.node_id()).await, PathKind::Relayed);
     assert!(relay.relayed_bytes() > 1_800, "both directions were counted");

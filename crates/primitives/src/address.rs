@@ -23,6 +23,13 @@ impl AddressRange {
         Self::of(address, 24, 48)
     }
 
+    /// The range as bytes, for a keyed hash: prefix and its length in bits.
+    pub fn to_bytes(&self) -> [u8; 17] {
+        let mut bytes = [self.bits; 17];
+        bytes[..16].copy_from_slice(&self.prefix);
+        bytes
+    }
+
     fn of(address: IpAddr, bits_v4: u8, bits_v6: u8) -> Self {
         // IPv4 in its mapped form (RFC 4291, 2.5.5.2), so that both notations of one address are one range.
         let (v6, bits) = match address.to_canonical() {

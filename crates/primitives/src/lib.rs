@@ -29,14 +29,20 @@ pub mod slot;
 
 pub use account::{AccountAddress, AccountKey, Signable, Signature, SignatureError, Signed};
 pub use address::AddressRange;
-pub use genesis::{NetworkGenesis, ProtocolParams, RewardSplit, ValidatorIdentity};
+pub use genesis::{
+    AuditParams, NetworkGenesis, NetworkKeys, ProtocolParams, RewardSplit, SplitBounds, StandingParams,
+    ValidatorIdentity, WeightParams,
+};
 pub use identity::{BlockHash, CellId, Digest, GrantId, Magnet, NodeId, PlayId};
 pub use manifest::{CellEntry, Fragment, Manifest, ManifestError, Track, TrackKind};
 pub use message::{
-    Grant, GrantRequest, PlayAnswer, PlayCode, PlayData, PlayOutcome, PlayRecord, PlayRequest, ProviderShare, Receipt,
+    Evidence, Grant, GrantRequest, OpenedChunk, Opening, PlayAnswer, PlayCode, PlayData, PlayFactors, PlayOutcome,
+    PlayRecord, PlayRequest, ProviderShare, Receipt,
 };
-pub use secret::{BoxKey, BoxPublicKey, CellKey, DownloadKey, NetworkSecret, SealedKey, UnsealError, VideoSecret};
-pub use slot::{SlotProposal, SlotVote, ViewPayload, VoteEntry};
+pub use secret::{
+    BoxKey, BoxPublicKey, CellKey, DownloadKey, NetworkSecret, OriginKey, SealedKey, UnsealError, VideoSecret, ViewKey,
+};
+pub use slot::{AuditPayload, AuditVote, SlotPayload, SlotProposal, SlotVote, ViewPayload, VoteEntry};
 
 /// Bytes of a chunk group: the unit that is verified, drawn at play points, and resumed at.
 ///

@@ -10,15 +10,16 @@
 //!   │◀──────────────── PlayAnswer│                                 │
 //!   │ Receipt ──────────────────▶│◀──────────────────────  Receipt │
 //!   │ … one minute passes …      │                                 │
-//!   │ PlayData ─────────────────▶│ vote, view block, coins         │
+//!   │ PlayData ─────────────────▶│ vote, view block                │
+//!   │ Opening ──────────────────▶│ if the audit draws it; coins    │
 //! ```
 //!
 //! Every arrow is a [`Signed`] noun, except the answer, whose parts are signed or sealed. Times are milliseconds since
 //! the Unix epoch by the speaker's clock; who listens believes only its own.
 
 use crate::{
-    AccountAddress, BoxPublicKey, CHUNK_BYTES, CellId, Digest, GrantId, Magnet, NodeId, PlayId, SealedKey, Signable,
-    Signed,
+    AccountAddress, BoxPublicKey, CHUNK_BYTES, CellId, Digest, GrantId, Magnet, NodeId, PlayId, RewardSplit, SealedKey,
+    Signable, Signed,
 };
 use borsh::{BorshDeserialize, BorshSerialize};
 use serde::{Deserialize, Serialize};
@@ -27,6 +28,10 @@ use serde::{Deserialize, Serialize};
 pub const EXCLUDED_MAX: usize = 16;
 /// Most providers that share in one cell.
 pub const PROVIDER_SHARES_MAX: usize = 4;
+/// Most layers (subtitles, dubs, effects) shown with one play.
+pub const LAYERS_MAX: usize = 4;
+/// Most hashes on the way from a chunk up to its cell: a cell of 64 MiB has 4,096 chunks.
+pub const PATH_MAX: usize = 12;
 
 /// "I want to fetch this cell": step 1 of the protocol.
 #[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
@@ -94,6 +99,8 @@ pub struct PlayRequest {
     pub viewer_box_key: BoxPublicKey,
     /// A running play that the viewer gives up, because it jumped elsewhere: that one can no longer be proved.
     pub supersedes: Option<PlayId>,
+    /// Subtitles, dubs and effects shown with it, at most [`LAYERS_MAX`]: their makers share in the reward.
+    pub layers: Vec<Magnet>,
     /// The viewer's clock.
     pub requested_ms: u64,
 }
@@ -116,6 +123,9 @@ pub struct PlayCode {
     pub size: u64,
     /// The grant it was fetched by.
     pub grant: GrantId,
+    /// Public name of the DownloadKey of this account and cell.
+    #[serde(with = "crate::hex_text::array")]
+    pub download_key: [u8; 16],
     /// Random constant of the nonce.
     #[serde(with = "crate::hex_text::array")]
     pub constant: [u8; 16],
@@ -131,6 +141,10 @@ pub struct PlayCode {
     pub creator: AccountAddress,
     /// Who vouches for it.
     pub supervisor: AccountAddress,
+    /// How the creator shares the reward of its views.
+    pub split: RewardSplit,
+    /// Makers of the layers shown, in order of accounts, each once; at most [`LAYERS_MAX`].
+    pub activators: Vec<AccountAddress>,
 }
 
 /// A validator's answer to a play request.
@@ -192,6 +206,48 @@ pub struct PlayData {
     pub nonce: u64,
 }
 
+/// One chunk of a cell as it lies sealed, and its way up to the cell's identity: enough for a stranger to believe it.
+#[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct OpenedChunk {
+    /// The sealed bytes, at most [`CHUNK_BYTES`].
+    #[serde(with = "crate::hex_text::bytes")]
+    pub sealed: Vec<u8>,
+    /// The sibling hashes from the chunk up to the root of the cell, at most [`PATH_MAX`].
+    pub path: Vec<Digest>,
+}
+
+/// The answer to an audit: what the viewer folded at each play point (step 7).
+#[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Opening {
+    /// The audited play.
+    pub play: PlayId,
+    /// The DownloadKey of this account and cell: the PlayCode has its name. Showing it gives away nothing that is not
+    /// opened here, since what it covers is sealed by the CellKey as well.
+    #[serde(with = "crate::hex_text::array")]
+    pub download_key: [u8; 32],
+    /// One chunk for each play point, in order.
+    pub chunks: Vec<OpenedChunk>,
+}
+
+/// One side's proof that its receipt is the true one of two that differ.
+#[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Evidence {
+    /// The delivery in dispute.
+    pub grant: GrantId,
+    /// Chunk hashes of the delivered range, as encrypted: 32 bytes for each [`CHUNK_BYTES`] of it. Their root is the
+    /// receipt's `delivered_hash`.
+    #[serde(with = "crate::hex_text::bytes")]
+    pub hashes: Vec<u8>,
+    /// A chunk about which the two sides' hashes differ: its number in the cell and its bytes.
+    pub opened: Option<(u32, OpenedChunk)>,
+    /// The DownloadKey of the delivery.
+    #[serde(with = "crate::hex_text::array")]
+    pub download_key: [u8; 32],
+}
+
 /// One provider's part of one cell.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -212,6 +268,27 @@ pub struct PlayRecord {
     pub data: Signed<PlayData>,
     /// Who served the cell, by bytes; at most [`PROVIDER_SHARES_MAX`].
     pub providers: Vec<ProviderShare>,
+    /// What the validators vote on beside the play itself.
+    pub factors: PlayFactors,
+    /// Number, in the genesis, of the validator that issued the PlayCode. Voters recover it from the signature, so that
+    /// the ledger need not: it holds the issuer answerable.
+    pub issuer: u16,
+}
+
+/// What only validators know of a play, and what changes its weight: facts that rest on network addresses or on the
+/// newest state, so that the ledger takes them from the vote. No address is in them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct PlayFactors {
+    /// Least identity factor that bond and vouching give the account, in thousandths: 0 to 1000.
+    pub standing_permille: u16,
+    /// What is left of full weight among the plays of the same home and network in this slot, in thousandths: 1 to 1000.
+    pub network_permille: u16,
+}
+
+impl PlayFactors {
+    /// A stranger at home alone: no bond, nobody vouches, nobody else there.
+    pub const STRANGER: Self = Self { standing_permille: 0, network_permille: 1000 };
 }
 
 impl Signable for GrantRequest {
@@ -231,6 +308,12 @@ impl Signable for Receipt {
 }
 impl Signable for PlayData {
     const CONTEXT: &'static str = "chainflix 2026 PlayData v1";
+}
+impl Signable for Opening {
+    const CONTEXT: &'static str = "chainflix 2026 Opening v1";
+}
+impl Signable for Evidence {
+    const CONTEXT: &'static str = "chainflix 2026 Evidence v1";
 }
 
 impl PlayCode {

@@ -9,12 +9,12 @@
 //! printed. Boxes are libsodium's sealed boxes (X25519, XSalsa20-Poly1305): anonymous sender, 48 bytes longer than
 //! their content. Randomness is an argument here as everywhere, so sealing takes 32 fresh random bytes.
 
-use crate::{AccountAddress, CellId};
+use crate::{AccountAddress, CellId, Magnet};
 use borsh::{BorshDeserialize, BorshSerialize};
 use crypto_box::aead::rand_core::{CryptoRng, Error as RngError, RngCore};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 use std::fmt;
-use zeroize::{Zeroize, ZeroizeOnDrop};
+use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
 macro_rules! secret {
     ($(#[$doc:meta])* $name:ident) => {
@@ -55,6 +55,14 @@ secret!(
     CellKey
 );
 secret!(
+    /// What the DownloadKeys of one account for one video come from: one release serves a whole film.
+    ViewKey
+);
+secret!(
+    /// What validators name address ranges with among themselves for one day. Kept in memory, opens nothing.
+    OriginKey
+);
+secret!(
     /// The key of one cell's delivery to one account: the same again after deletion, different for everybody else.
     DownloadKey
 );
@@ -68,14 +76,39 @@ fn derive(context: &str, parts: &[&[u8]]) -> [u8; 32] {
 }
 
 impl NetworkSecret {
-    /// The DownloadKey of `account` for `cell`.
-    pub fn download_key(&self, account: &AccountAddress, cell: &CellId) -> DownloadKey {
-        DownloadKey(derive("chainflix 2026 DownloadKey v1", &[&self.0, &account.0, &cell.0]))
+    /// The ViewKey of `account` for the video `magnet`.
+    pub fn view_key(&self, account: &AccountAddress, magnet: &Magnet) -> ViewKey {
+        ViewKey(derive("chainflix 2026 ViewKey v1", &[&self.0, &account.0, &magnet.0]))
+    }
+
+    /// The key of day `day`'s address tags: outsiders cannot guess addresses from tags, nor link days.
+    pub fn origin_key(&self, day: u64) -> OriginKey {
+        OriginKey(derive("chainflix 2026 origin tag key v1", &[&self.0, &day.to_le_bytes()]))
     }
 
     /// The key pair that creators seal video secrets to.
     pub fn box_key(&self) -> BoxKey {
         BoxKey::from_bytes(derive("chainflix 2026 network box key v1", &[&self.0]))
+    }
+
+    /// Opens what [`BoxPublicKey::seal_video`] sealed to [`Self::box_key`]. In the record of another creator or video
+    /// it opens to a secret that fits no cell.
+    pub fn open_video(
+        &self,
+        creator: &AccountAddress,
+        magnet: &Magnet,
+        sealed: &SealedKey,
+    ) -> Result<VideoSecret, UnsealError> {
+        let mut opened = VideoSecret(self.box_key().unseal(sealed)?);
+        mask(&mut opened.0, creator, magnet);
+        Ok(opened)
+    }
+}
+
+impl ViewKey {
+    /// The DownloadKey of one cell of the video.
+    pub fn download_key(&self, cell: &CellId) -> DownloadKey {
+        DownloadKey(derive("chainflix 2026 DownloadKey v2", &[&self.0, &cell.0]))
     }
 }
 
@@ -130,6 +163,11 @@ impl BoxKey {
         opened.zeroize();
         key
     }
+
+    /// Opens what [`BoxPublicKey::seal_bytes`] sealed.
+    pub fn unseal_bytes(&self, sealed: &[u8]) -> Result<Zeroizing<Vec<u8>>, UnsealError> {
+        self.0.unseal(sealed).map(Zeroizing::new).map_err(|_| UnsealError)
+    }
 }
 
 impl fmt::Debug for BoxKey {
@@ -143,14 +181,39 @@ impl BoxPublicKey {
     ///
     /// `entropy` must be fresh random bytes: it is the sealer's one-time secret key.
     pub fn seal(&self, secret: &[u8; 32], entropy: [u8; 32]) -> SealedKey {
-        let sealed = crypto_box::PublicKey::from(self.0)
-            .seal(&mut Given(entropy), secret)
-            // The cipher's only failure is a message of more than 2^38 bytes.
-            .expect("32 bytes can be sealed");
         let mut bytes = [0; 80];
-        bytes.copy_from_slice(&sealed);
+        bytes.copy_from_slice(&self.seal_bytes(secret, entropy));
         SealedKey(bytes)
     }
+
+    /// Seals a video secret to the validators, bound to the record it will stand in: copied into another creator's
+    /// record it is worth nothing, although anybody can read it there.
+    pub fn seal_video(
+        &self,
+        secret: &VideoSecret,
+        creator: &AccountAddress,
+        magnet: &Magnet,
+        entropy: [u8; 32],
+    ) -> SealedKey {
+        let mut masked = secret.clone();
+        mask(&mut masked.0, creator, magnet);
+        self.seal(&masked.0, entropy)
+    }
+
+    /// Seals bytes of any length so that only the owner of this key can open them; 48 bytes longer than they are.
+    /// `entropy` as in [`Self::seal`].
+    pub fn seal_bytes(&self, content: &[u8], entropy: [u8; 32]) -> Vec<u8> {
+        crypto_box::PublicKey::from(self.0)
+            .seal(&mut Given(entropy), content)
+            // The cipher's only failure is a message of more than 2^38 bytes.
+            .expect("less than 256 GiB can be sealed")
+    }
+}
+
+/// Binds a video secret to its record: applied before sealing and after opening.
+fn mask(secret: &mut [u8; 32], creator: &AccountAddress, magnet: &Magnet) {
+    let mask = derive("chainflix 2026 video secret binding v1", &[&creator.0, &magnet.0]);
+    secret.iter_mut().zip(mask).for_each(|(byte, mask)| *byte ^= mask);
 }
 
 /// Hands out the random bytes it was given. A sealed box draws exactly one 32-byte ephemeral key.
@@ -225,13 +288,16 @@ mod tests {
     #[test]
     fn a_key_is_its_own_for_every_account_cell_and_index() {
         let secret = NetworkSecret::from_bytes([1; 32]);
-        let key = |account, cell| secret.download_key(&AccountAddress([account; 20]), &CellId([cell; 32]));
-        assert_eq!(key(1, 1), key(1, 1), "the same again after deletion");
-        assert_ne!(key(1, 1), key(2, 1));
-        assert_ne!(key(1, 1), key(1, 2));
+        let key = |account, magnet, cell| {
+            secret.view_key(&AccountAddress([account; 20]), &Magnet([magnet; 32])).download_key(&CellId([cell; 32]))
+        };
+        assert_eq!(key(1, 1, 1), key(1, 1, 1), "the same again after deletion");
+        assert_ne!(key(1, 1, 1), key(2, 1, 1));
+        assert_ne!(key(1, 1, 1), key(1, 2, 1));
+        assert_ne!(key(1, 1, 1), key(1, 1, 2));
         let video = VideoSecret::from_bytes([1; 32]);
         assert_ne!(video.cell_key(0).expose(), video.cell_key(1).expose());
-        assert_ne!(video.cell_key(0).expose(), key(1, 1).expose(), "contexts separate equal secrets");
+        assert_ne!(video.cell_key(0).expose(), key(1, 1, 1).expose(), "contexts separate equal secrets");
     }
 
     #[test]
@@ -244,6 +310,25 @@ mod tests {
         damaged.0[79] ^= 1;
         assert_eq!(owner.unseal(&damaged), Err(UnsealError));
         assert_ne!(owner.public_key().seal(&[7; 32], [5; 32]), sealed, "entropy decides the box");
+    }
+
+    #[test]
+    fn a_copied_video_secret_opens_to_another_one() {
+        let (network, secret) = (NetworkSecret::from_bytes([1; 32]), VideoSecret::from_bytes([9; 32]));
+        let (creator, magnet) = (AccountAddress([2; 20]), Magnet([3; 32]));
+        let sealed = network.box_key().public_key().seal_video(&secret, &creator, &magnet, [4; 32]);
+        assert_eq!(network.open_video(&creator, &magnet, &sealed), Ok(secret.clone()));
+        assert_ne!(network.open_video(&AccountAddress([5; 20]), &magnet, &sealed), Ok(secret.clone()));
+        assert_ne!(network.open_video(&creator, &Magnet([6; 32]), &sealed), Ok(secret));
+    }
+
+    #[test]
+    fn a_box_holds_any_number_of_bytes() {
+        let owner = BoxKey::from_bytes([2; 32]);
+        let sealed = owner.public_key().seal_bytes(&[7; 100], [3; 32]);
+        assert_eq!(sealed.len(), 148);
+        assert_eq!(*owner.unseal_bytes(&sealed).unwrap(), [7; 100]);
+        assert!(owner.unseal_bytes(&sealed[..147]).is_err());
     }
 
     #[test]

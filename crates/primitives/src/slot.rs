@@ -1,17 +1,18 @@
 //! Slots: how validators agree on which plays were real.
 //!
 //! ```text
-//! slot closes ─ grace ─▶ proposer lists plays ─▶ each validator votes a bitmap ─▶ the next block carries both
+//! slot closes ─ grace ─▶ proposer lists plays ─▶ each validator votes a bitmap ─▶ a block carries both
+//!    the next block's hash draws plays for audit ─▶ viewers open them ─▶ each validator votes ─▶ a block carries that
 //! ```
 //!
 //! The list and the votes are in the block, so anybody can count again.
 
-use crate::{PlayRecord, Signable, Signature};
+use crate::{AccountAddress, PlayRecord, Signable, Signature};
 use borsh::{BorshDeserialize, BorshSerialize};
 use serde::{Deserialize, Serialize};
 
-/// Most plays of one slot a proposal lists; the rest waits for the next slot. Bounds a block to about 4 MB of plays.
-pub const PLAYS_PER_SLOT_MAX: usize = 8_192;
+/// Most operation participants that share in the plays of one slot.
+pub const OPERATION_MAX: usize = 256;
 
 /// The plays that ended in one slot, as its proposer saw them.
 #[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
@@ -23,6 +24,9 @@ pub struct SlotProposal {
     pub attempt: u32,
     /// The plays, ordered by PlayId, each once.
     pub plays: Vec<PlayRecord>,
+    /// Operation participants as of the proposer's newest final block, in order of accounts, each once: they share in
+    /// each play. At most [`OPERATION_MAX`].
+    pub operation: Vec<AccountAddress>,
 }
 
 /// One validator's judgement of one proposal.
@@ -51,10 +55,10 @@ pub struct VoteEntry {
     pub signature: Signature,
 }
 
-/// What a block says about views: one slot's plays and the votes on them.
+/// One slot's plays and the votes on them.
 #[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct ViewPayload {
+pub struct SlotPayload {
     /// The list that was voted on.
     pub proposal: SlotProposal,
     /// The proposer's signature over it.
@@ -63,22 +67,69 @@ pub struct ViewPayload {
     pub votes: Vec<VoteEntry>,
 }
 
+/// One validator's judgement of the drawn plays of one view block.
+#[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct AuditVote {
+    /// Which view block.
+    pub view_block: u64,
+    /// Digest of the drawn plays' identities, in their order: what is voted on.
+    pub drawn: crate::Digest,
+    /// Bit `i` (least significant first) says whether drawn play `i` opened its chunks.
+    #[serde(with = "crate::hex_text::bytes")]
+    pub passed: Vec<u8>,
+}
+
+/// Votes on the drawn plays of one view block. They add up over blocks, until there is a verdict on each play.
+#[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct AuditPayload {
+    /// Which view block.
+    pub view_block: u64,
+    /// Votes over the [`AuditVote`] (their bits say "passed"), ordered by validator, each at most once; not empty.
+    pub votes: Vec<VoteEntry>,
+}
+
+/// What a block says about views; at least one of the two.
+#[derive(Clone, Debug, PartialEq, Eq, Default, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ViewPayload {
+    /// A slot that was voted on.
+    pub slot: Option<SlotPayload>,
+    /// Audits that were voted on, in order of view blocks, each at most once.
+    pub audits: Vec<AuditPayload>,
+}
+
 impl Signable for SlotProposal {
     const CONTEXT: &'static str = "chainflix 2026 SlotProposal v1";
 }
 impl Signable for SlotVote {
     const CONTEXT: &'static str = "chainflix 2026 SlotVote v1";
 }
+impl Signable for AuditVote {
+    const CONTEXT: &'static str = "chainflix 2026 AuditVote v1";
+}
 
 impl SlotVote {
     /// A vote with the given judgements.
     pub fn new(slot: u64, proposal: crate::Digest, judgements: &[bool]) -> Self {
-        let mut held_true = vec![0u8; judgements.len().div_ceil(8)];
-        for (index, _) in judgements.iter().enumerate().filter(|(_, held)| **held) {
-            held_true[index / 8] |= 1 << (index % 8);
-        }
-        Self { slot, proposal, held_true }
+        Self { slot, proposal, held_true: bitmap(judgements) }
     }
+}
+
+impl AuditVote {
+    /// A vote with the given judgements of the plays drawn in `view_block`.
+    pub fn new(view_block: u64, drawn: crate::Digest, judgements: &[bool]) -> Self {
+        Self { view_block, drawn, passed: bitmap(judgements) }
+    }
+}
+
+fn bitmap(judgements: &[bool]) -> Vec<u8> {
+    let mut bits = vec![0u8; judgements.len().div_ceil(8)];
+    for (index, _) in judgements.iter().enumerate().filter(|(_, held)| **held) {
+        bits[index / 8] |= 1 << (index % 8);
+    }
+    bits
 }
 
 /// Whether bit `index` of a vote is set; bits past the end are not.

@@ -1,22 +1,28 @@
 //! What validators tell each other about views, apart from blocks.
 
+use crate::{KeyMessage, OriginTag};
 use borsh::{BorshDeserialize, BorshSerialize};
-use chainflix_primitives::{Grant, PlayCode, PlayData, Receipt, Signed, SlotProposal, SlotVote};
+use chainflix_primitives::{
+    AuditVote, Evidence, Grant, Opening, PlayCode, PlayData, PlayRequest, Receipt, Signed, SlotProposal, SlotVote,
+};
 
 /// Largest encoded message, in bytes: a full slot proposal.
 pub const MESSAGE_BYTES_MAX: usize = 6 << 20;
 
-/// A message between validators. Everything in it is signed by whom it comes from originally; the messenger adds nothing.
+/// A message between validators. What counts is signed by whom it comes from originally; the messenger adds nothing,
+/// except where it is said.
 #[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
 pub enum ValidatorMessage {
     /// A grant was issued.
-    Grant(Signed<Grant>),
+    Grant(Box<Signed<Grant>>),
     /// A PlayCode was issued: stamp it with your own clock.
     Play {
         /// What was issued.
-        code: Signed<PlayCode>,
-        /// A play its viewer gave up for this one.
-        supersedes: Option<chainflix_primitives::PlayId>,
+        code: Box<Signed<PlayCode>>,
+        /// The viewer's own words: no validator can start a play that nobody asked for.
+        request: Box<Signed<PlayRequest>>,
+        /// Where it comes from. Only the issuer saw the address, so this is taken from the issuer alone.
+        origin: OriginTag,
     },
     /// A viewer or provider signed a receipt.
     Receipt(Signed<Receipt>),
@@ -26,6 +32,14 @@ pub enum ValidatorMessage {
     Proposal(Signed<SlotProposal>),
     /// A validator judged a proposal.
     Vote(Signed<SlotVote>),
+    /// A viewer opened the chunks of an audited play.
+    Opening(Box<Signed<Opening>>),
+    /// A validator judged the audited plays of a view block.
+    AuditVote(Signed<AuditVote>),
+    /// A side of a disputed delivery proved its receipt.
+    Evidence(Box<Signed<Evidence>>),
+    /// For the key service. Not signed: what it says is proved inside, or by who sent it.
+    Key(KeyMessage),
 }
 
 impl ValidatorMessage {

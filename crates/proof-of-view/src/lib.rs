@@ -13,23 +13,37 @@
 //! bytes in native code and in WASM. What a video is and whether it is stopped comes in as [`VideoFacts`], read from the
 //! chain by the caller.
 //!
-//! Step 7 of the protocol (audits) and the weights have their places, [`audit`] and [`weight`]; in this version the
-//! audit draws no plays and all minutes weigh the same.
+//! What a play weighs is in [`weight`], which of them are audited in [`audit`], and what both do to the coins in the
+//! ledger ([`LedgerState::advance`]).
 
 pub mod audit;
+mod catalogue;
 mod desk;
+mod diary;
+pub mod dispute;
 mod gossip;
+mod keys;
 mod ledger;
 mod limits;
 pub mod points;
 mod receipts;
 mod refusal;
 mod slots;
+mod suspects;
 mod viewer;
 pub mod weight;
 
-pub use desk::{Catalogue, Desk, PlayStatus, Source, VideoFacts};
+pub use catalogue::{Catalogue, VideoFacts};
+pub use desk::{Desk, PLAYS_MAX, PlayStatus, Replay, Source};
+pub use diary::{Diary, Note, Notes, RefusedPlay, life_ms};
+pub use dispute::{DisputeState, Verdict};
 pub use gossip::{MESSAGE_BYTES_MAX, ValidatorMessage};
-pub use ledger::{AcceptedPlay, CARRY_SLOTS_MAX, LedgerHead, LedgerState, MinedCell, SettleError, Settlement};
-pub use refusal::{Advice, Refusal};
+pub use keys::{KeyMessage, KeyService, KeyWarrant, SharedKeys};
+pub use ledger::{
+    AcceptedPlay, Audit, AwardedBlock, BlockPlace, CARRY_SLOTS_MAX, CREDITS_PER_BLOCK_MAX, DrawnAudit, IssuerRecord,
+    LedgerHead, LedgerParts, LedgerState, MadeBlock, MinedCell, OpenAudit, Owed, PENDING_MAX, PendingBlock,
+    PendingHead, PendingPlay, SettleError, Settlement, Standing, VoidedPlay,
+};
+pub use limits::OriginTag;
+pub use refusal::{Advice, REFUSAL_WORDS, Refusal};
 pub use viewer::{PointDue, Watch, WatchError};

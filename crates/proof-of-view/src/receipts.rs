@@ -2,38 +2,107 @@
 //!
 //! A range counts when both signed the same words for it. Where one provider fell over in mid-cell without signing, the
 //! bytes it served stay uncovered and its share goes to nobody of the storage role.
+//!
+//! Where the two differ, either side may prove its word ([`dispute`](crate::dispute)):
+//!
+//! | verdict | the range | the storage share of it |
+//! |---|---|---|
+//! | agreed up to a byte | counts up to there | to the provider |
+//! | viewer false | counts as the provider said | to the provider |
+//! | provider false | counts as the viewer said | to nobody of the role |
+//! | both false, or none | counts for nothing | |
+//!
+//! A lie thus never pays its teller more than the truth, and leaves a mark on its account ([`Suspects`]).
 
-use crate::Refusal;
+use crate::{
+    Refusal,
+    dispute::{Claim, DisputeState, EvidenceError, Verdict, compare, judge},
+    suspects::Suspects,
+};
 use chainflix_primitives::{
-    AccountAddress, CellId, Grant, GrantId, ProtocolParams, ProviderShare, Receipt, Signed,
-    message::PROVIDER_SHARES_MAX,
+    AccountAddress, CellId, DownloadKey, Evidence, Grant, GrantId, OpenedChunk, ProtocolParams, ProviderShare, Receipt,
+    Signed, message::PROVIDER_SHARES_MAX,
 };
 use std::collections::{BTreeMap, HashMap};
 
 /// Most grants a validator remembers at a time; a full house answers "busy".
 pub const GRANTS_MAX: usize = 1 << 20;
+/// Most chunk hash lists of open disputes, each at most 128 KiB; likewise.
+const CLAIMS_MAX: usize = 256;
 
 #[derive(Debug)]
 struct Entry {
     grant: Grant,
     viewer: Option<Receipt>,
     provider: Option<Receipt>,
+    dispute: Dispute,
     forget_ms: u64,
 }
 
-/// The grants a validator knows of.
+/// What was shown about two receipts that differ.
 #[derive(Debug, Default)]
+enum Dispute {
+    #[default]
+    Silent,
+    /// One side has shown its chunk hashes.
+    OneSided(Side, Box<Claim>),
+    /// Both have, and they differ.
+    Open(Box<(Claim, Claim)>),
+    Decided(Verdict),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Side {
+    Viewer,
+    Provider,
+}
+
+impl Dispute {
+    /// How many lists of chunk hashes it holds.
+    fn claims(&self) -> usize {
+        match self {
+            Self::OneSided(..) => 1,
+            Self::Open(_) => 2,
+            Self::Silent | Self::Decided(_) => 0,
+        }
+    }
+}
+
+/// The grants a validator knows of.
+#[derive(Debug)]
 pub struct Grants {
+    /// [`GRANTS_MAX`], or less in a test.
+    most: usize,
     entries: HashMap<GrantId, Entry>,
     /// Grants by whom and what they serve, so that a play finds all its deliveries.
     by_cell: HashMap<(AccountAddress, CellId), Vec<GrantId>>,
     by_time: BTreeMap<u64, Vec<GrantId>>,
+    claims: usize,
+    suspects: Suspects,
+}
+
+impl Default for Grants {
+    fn default() -> Self {
+        Self::with_room(GRANTS_MAX)
+    }
 }
 
 impl Grants {
+    /// Room for `most` grants.
+    pub fn with_room(most: usize) -> Self {
+        Self {
+            most,
+            entries: HashMap::new(),
+            by_cell: HashMap::new(),
+            by_time: BTreeMap::new(),
+            claims: 0,
+            suspects: Suspects::default(),
+        }
+    }
+
     /// Remembers a grant until its receipts can no longer matter.
     pub fn add(&mut self, params: &ProtocolParams, grant: Grant) -> Result<(), Refusal> {
-        if self.entries.len() >= GRANTS_MAX {
+        if self.entries.len() >= self.most {
             return Err(Refusal::Busy { retry_ms: params.slot_ms });
         }
         if self.entries.contains_key(&grant.id) {
@@ -43,7 +112,8 @@ impl Grants {
         let forget_ms = grant.expires_ms + params.cell_ms * params.late_permille / 1000 + 2 * params.slot_ms;
         self.by_cell.entry((grant.viewer, grant.cell)).or_default().push(grant.id);
         self.by_time.entry(forget_ms).or_default().push(grant.id);
-        self.entries.insert(grant.id, Entry { grant, viewer: None, provider: None, forget_ms });
+        let (viewer, provider, dispute) = (None, None, Dispute::Silent);
+        self.entries.insert(grant.id, Entry { grant, viewer, provider, dispute, forget_ms });
         Ok(())
     }
 
@@ -52,8 +122,9 @@ impl Grants {
         self.entries.get(id).map(|entry| &entry.grant)
     }
 
-    /// Takes a receipt from whoever signed it: the grant's viewer or its provider. Answers whether it is new.
-    pub fn receive(&mut self, receipt: &Signed<Receipt>) -> Result<bool, Refusal> {
+    /// Takes a receipt from whoever signed it: the grant's viewer or its provider. Answers whether it is new, and whether
+    /// the other side's differs.
+    pub fn receive(&mut self, receipt: &Signed<Receipt>) -> Result<Received, Refusal> {
         let said = &receipt.body;
         let entry = self.entries.get_mut(&said.grant).ok_or(Refusal::UnknownGrant)?;
         let grant = &entry.grant;
@@ -64,18 +135,52 @@ impl Grants {
             return Err(Refusal::Malformed { what: "the receipt's range" });
         }
         let signer = receipt.signer().map_err(|_| Refusal::BadSignature)?;
-        let mut new = false;
+        if signer != grant.viewer && signer != grant.provider {
+            return Err(Refusal::BadSignature);
+        }
+        let mut is_new = false;
         // One account may be both: it then signs once for each side.
         for (party, side) in [(grant.viewer, &mut entry.viewer), (grant.provider, &mut entry.provider)] {
             if signer == party && side.is_none() {
                 *side = Some(said.clone());
-                new = true;
+                is_new = true;
             }
         }
-        if signer != grant.viewer && signer != grant.provider {
-            return Err(Refusal::BadSignature);
+        Ok(Received { is_new, differs: entry.is_disputed() })
+    }
+
+    /// Takes one side's evidence about two receipts that differ; `key` is the delivery's, as its PlayCode names it.
+    /// Answers how the dispute stands, and whether the evidence brought it further.
+    pub fn dispute(
+        &mut self,
+        params: &ProtocolParams,
+        now_ms: u64,
+        evidence: &Signed<Evidence>,
+        key: &DownloadKey,
+    ) -> Result<(DisputeState, bool), Refusal> {
+        let said = &evidence.body;
+        let entry = self.entries.get_mut(&said.grant).ok_or(Refusal::UnknownGrant)?;
+        let (side, claim) = entry.claim(evidence)?;
+        let before = entry.dispute.claims();
+        if before == 0 && self.claims >= CLAIMS_MAX {
+            return Err(Refusal::Busy { retry_ms: params.slot_ms });
         }
-        Ok(new)
+        let mut went_on = entry.hear(side, claim);
+        let judged = said.opened.as_ref().map_or(Ok(None), |(chunk, opened)| entry.judge(key, *chunk, opened));
+        if let Ok(Some(verdict)) = judged {
+            for account in losers(verdict, &entry.grant) {
+                self.suspects.mark(account, now_ms);
+            }
+            went_on = true;
+        }
+        let state = entry.dispute.state();
+        self.claims = self.claims + entry.dispute.claims() - before;
+        judged.map_err(Refusal::BadEvidence).map(|_| (state, went_on))
+    }
+
+    /// How often an account was proved wrong about deliveries lately.
+    pub fn lost_disputes(&self, account: &AccountAddress) -> u32 {
+        self.suspects.lost(account)
     }
 
     /// What both sides agree was delivered of `cell` to `viewer`, by provider; the refusal when it is not enough.
@@ -89,12 +194,10 @@ impl Grants {
         let mut ranges = Vec::new();
         let mut differ = false;
         for id in self.by_cell.get(&(*viewer, *cell)).into_iter().flatten() {
-            let Some(Entry { viewer: Some(viewer), provider: Some(provider), .. }) = self.entries.get(id) else {
-                continue;
-            };
-            match viewer == provider {
-                true => ranges.push((viewer.start, viewer.end, viewer.provider)),
-                false => differ = true,
+            match self.entries.get(id).map(Entry::delivered) {
+                Some(Delivered::Range(range)) => ranges.push(range),
+                Some(Delivered::Disputed) => differ = true,
+                Some(Delivered::Unsigned) | None => {}
             }
         }
         let (shares, covered) = disjoint(ranges);
@@ -110,9 +213,11 @@ impl Grants {
 
     /// Forgets what can no longer matter.
     pub fn expire(&mut self, now_ms: u64) {
+        self.suspects.expire(now_ms);
         while let Some(due) = self.by_time.first_entry().filter(|due| *due.key() <= now_ms) {
             for id in due.remove() {
                 let Some(entry) = self.entries.remove(&id) else { continue };
+                self.claims -= entry.dispute.claims();
                 debug_assert!(entry.forget_ms <= now_ms);
                 let cell = (entry.grant.viewer, entry.grant.cell);
                 if let Some(ids) = self.by_cell.get_mut(&cell) {
@@ -126,15 +231,118 @@ impl Grants {
     }
 }
 
-/// Adds up agreed ranges so that no byte counts twice: the first to claim it has it.
-fn disjoint(mut ranges: Vec<(u64, u64, AccountAddress)>) -> (Vec<ProviderShare>, u64) {
+/// What became of a receipt that was taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Received {
+    /// It was not known before.
+    pub is_new: bool,
+    /// The other side signed for something else, and nothing is decided.
+    pub differs: bool,
+}
+
+/// Bytes that count as delivered, from and up to, and who is paid for them.
+type Range = (u64, u64, Option<AccountAddress>);
+
+/// What both sides' words come to.
+enum Delivered {
+    Unsigned,
+    Disputed,
+    Range(Range),
+}
+
+impl Entry {
+    /// Whose evidence it is, and what it claims.
+    fn claim(&self, evidence: &Signed<Evidence>) -> Result<(Side, Claim), Refusal> {
+        let (Some(viewer), Some(provider)) = (&self.viewer, &self.provider) else { return Err(Refusal::NotDisputed) };
+        if viewer == provider {
+            return Err(Refusal::NotDisputed);
+        }
+        let (side, receipt) = match evidence.signer().map_err(|_| Refusal::BadSignature)? {
+            signer if signer == self.grant.viewer => (Side::Viewer, viewer),
+            signer if signer == self.grant.provider => (Side::Provider, provider),
+            _ => return Err(Refusal::BadSignature),
+        };
+        Ok((side, Claim::new(receipt, &evidence.body.hashes).map_err(Refusal::BadEvidence)?))
+    }
+
+    /// Adds one side's claim to the dispute. Answers whether that is news.
+    fn hear(&mut self, side: Side, claim: Claim) -> bool {
+        let (dispute, is_new) = match std::mem::take(&mut self.dispute) {
+            Dispute::Silent => (Dispute::OneSided(side, Box::new(claim)), true),
+            Dispute::OneSided(first, other) if first != side => {
+                let (viewer, provider) = if side == Side::Viewer { (claim, *other) } else { (*other, claim) };
+                match compare(&viewer, &provider) {
+                    DisputeState::Decided(verdict) => (Dispute::Decided(verdict), true),
+                    _ => (Dispute::Open(Box::new((viewer, provider))), true),
+                }
+            }
+            same => (same, false),
+        };
+        self.dispute = dispute;
+        is_new
+    }
+
+    /// Decides an open dispute by a chunk; `None` where there is nothing to decide.
+    fn judge(&mut self, key: &DownloadKey, chunk: u32, opened: &OpenedChunk) -> Result<Option<Verdict>, EvidenceError> {
+        let Dispute::Open(claims) = &self.dispute else { return Ok(None) };
+        let cell = (&self.grant.cell, self.grant.size);
+        let verdict = judge(cell, key, (&claims.0, &claims.1), (chunk, opened))?;
+        self.dispute = Dispute::Decided(verdict);
+        Ok(Some(verdict))
+    }
+
+    fn is_disputed(&self) -> bool {
+        matches!(self.delivered(), Delivered::Disputed)
+    }
+
+    fn delivered(&self) -> Delivered {
+        let (Some(viewer), Some(provider)) = (&self.viewer, &self.provider) else { return Delivered::Unsigned };
+        if viewer == provider {
+            return Delivered::Range((viewer.start, viewer.end, Some(viewer.provider)));
+        }
+        match self.dispute {
+            Dispute::Decided(Verdict::Agreed { end }) => Delivered::Range((viewer.start, end, Some(viewer.provider))),
+            Dispute::Decided(Verdict::ViewerFalse) => {
+                Delivered::Range((provider.start, provider.end, Some(provider.provider)))
+            }
+            Dispute::Decided(Verdict::ProviderFalse) => Delivered::Range((viewer.start, viewer.end, None)),
+            _ => Delivered::Disputed,
+        }
+    }
+}
+
+impl Dispute {
+    fn state(&self) -> DisputeState {
+        match self {
+            Self::Silent | Self::OneSided(..) => DisputeState::Waiting,
+            Self::Open(claims) => compare(&claims.0, &claims.1),
+            Self::Decided(verdict) => DisputeState::Decided(*verdict),
+        }
+    }
+}
+
+fn losers(verdict: Verdict, grant: &Grant) -> Vec<AccountAddress> {
+    match verdict {
+        Verdict::Agreed { .. } => vec![],
+        Verdict::ViewerFalse => vec![grant.viewer],
+        Verdict::ProviderFalse => vec![grant.provider],
+        Verdict::BothFalse => vec![grant.viewer, grant.provider],
+    }
+}
+
+/// Adds up agreed ranges so that no byte counts twice: the first to claim it has it. Answers who is paid for how many
+/// bytes, and how many are covered at all.
+fn disjoint(mut ranges: Vec<Range>) -> (Vec<ProviderShare>, u64) {
     ranges.sort_unstable();
     let mut shares = BTreeMap::<AccountAddress, u64>::new();
     let (mut upto, mut covered) = (0, 0);
     for (start, end, provider) in ranges {
         let bytes = end.saturating_sub(start.max(upto));
-        if bytes > 0 && (shares.len() < PROVIDER_SHARES_MAX || shares.contains_key(&provider)) {
-            *shares.entry(provider).or_default() += bytes;
+        let fits = provider.is_none_or(|provider| shares.len() < PROVIDER_SHARES_MAX || shares.contains_key(&provider));
+        if bytes > 0 && fits {
+            if let Some(provider) = provider {
+                *shares.entry(provider).or_default() += bytes;
+            }
             covered += bytes;
             upto = end;
         }
@@ -148,9 +356,12 @@ mod tests {
 
     #[test]
     fn no_byte_is_paid_twice() {
-        let account = |n| AccountAddress([n; 20]);
+        let account = |n| Some(AccountAddress([n; 20]));
         let (shares, covered) = disjoint(vec![(50, 100, account(2)), (0, 60, account(1)), (0, 10, account(3))]);
         assert_eq!(covered, 100);
         assert_eq!(shares.iter().map(|share| share.bytes).sum::<u64>(), 100);
+        let (shares, covered) = disjoint(vec![(0, 60, None), (50, 100, account(2))]);
+        let paid = ProviderShare { provider: AccountAddress([2; 20]), bytes: 40 };
+        assert_eq!((covered, shares), (100, vec![paid]), "a liar's bytes are covered and unpaid");
     }
 }

@@ -1,6 +1,11 @@
 //! Every refusal of the protocol: a code for programs, words for people, and what to do next.
 
+use crate::{audit::AuditFailure, dispute::EvidenceError};
 use chainflix_primitives::PlayId;
+
+/// Words of viewers for every code, in English and Korean: JSON of `{ code: { language: { happened, advice } } }`. Kept as
+/// text, because each reader has its own way to show them; the web app includes the same file.
+pub const REFUSAL_WORDS: &str = include_str!("../refusals.json");
 
 /// What the refused party should do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -95,6 +100,33 @@ pub enum Refusal {
     /// The validators voted it down.
     #[error("fewer than the needed validators held the play true")]
     Outvoted,
+    /// The audit drew this play, and too few validators saw its chunks opened: it is void and pays nothing.
+    #[error("the audit drew this play, and its chunks were not opened in time; it is void")]
+    Voided,
+    /// Too many of the account's plays were void in this period: its plays weigh nothing until the period ends.
+    #[error("too many plays of this account were void; its plays are unpaid until the period ends")]
+    StruckOut,
+    /// No audit of this play is open.
+    #[error("this play is not under audit")]
+    NotAudited,
+    /// The opened chunks are not what the play was proved with.
+    #[error("the opening proves nothing: {0}")]
+    BadOpening(AuditFailure),
+    /// Nobody disputes what was delivered under this grant.
+    #[error("the receipts of this grant are not in dispute")]
+    NotDisputed,
+    /// The evidence does not belong to the receipt, the cell or the key that it speaks of.
+    #[error("the evidence is worth nothing: {0}")]
+    BadEvidence(EvidenceError),
+    /// The account was proved wrong about deliveries too often.
+    #[error("this account was proved wrong about deliveries {lost} times; its plays are unpaid for now")]
+    Suspect { lost: u32 },
+    /// The validators whose shares the key needs have not all answered yet.
+    #[error("the key is on its way; try again in {retry_ms} ms")]
+    KeysPending { retry_ms: u64 },
+    /// What the creator sealed to the network does not open.
+    #[error("the secret of this video does not open; its creator must publish it again")]
+    UnreadableVideo,
     /// A list or number outside its bounds.
     #[error("the message is malformed: {what}")]
     Malformed { what: &'static str },
@@ -133,15 +165,60 @@ impl Refusal {
             Self::SlotFinished { .. } => "slot-finished",
             Self::WrongSlot { .. } => "wrong-slot",
             Self::Outvoted => "outvoted",
+            Self::Voided => "voided",
+            Self::StruckOut => "struck-out",
+            Self::NotAudited => "not-audited",
+            Self::BadOpening(_) => "bad-opening",
+            Self::NotDisputed => "not-disputed",
+            Self::BadEvidence(_) => "bad-evidence",
+            Self::Suspect { .. } => "suspect",
+            Self::KeysPending { .. } => "keys-pending",
+            Self::UnreadableVideo => "unreadable-video",
             Self::Malformed { .. } => "malformed",
             Self::Busy { .. } => "busy",
         }
     }
 
+    /// The numbers in it, for a record that is shorter than its words: `restore` makes a play's refusal of them again.
+    pub fn numbers(&self) -> [u64; 2] {
+        match *self {
+            Self::TooEarly { early_ms } => [early_ms, 0],
+            Self::TooLate { late_ms } => [late_ms, 0],
+            Self::ReceiptsMissing { covered_permille, needed_permille } => [covered_permille, needed_permille],
+            Self::SlotFinished { slot } | Self::WrongSlot { slot } => [slot, 0],
+            _ => [0, 0],
+        }
+    }
+
+    /// The refusal that ended a play, of its [`code`](Self::code) and [`numbers`](Self::numbers). `None` for those that end
+    /// none.
+    pub fn restore(code: &str, numbers: [u64; 2]) -> Option<Self> {
+        let [first, second] = numbers;
+        let ends = [
+            Self::UnknownPlay,
+            Self::Superseded,
+            Self::TooEarly { early_ms: first },
+            Self::TooLate { late_ms: first },
+            Self::WrongNonce,
+            Self::WrongHash,
+            Self::WrongDownloadKey,
+            Self::ReceiptsMissing { covered_permille: first, needed_permille: second },
+            Self::ReceiptsDiffer,
+            Self::SlotFinished { slot: first },
+            Self::WrongSlot { slot: first },
+            Self::AlreadyMined,
+            Self::Outvoted,
+            Self::Voided,
+        ];
+        ends.into_iter().find(|refusal| refusal.code() == code)
+    }
+
     /// What the refused party should do next.
     pub fn advice(&self) -> Advice {
         match self {
-            Self::TooManyPlays { retry_ms, .. } | Self::Busy { retry_ms } => Advice::TryAgain { after_ms: *retry_ms },
+            Self::TooManyPlays { retry_ms, .. } | Self::Busy { retry_ms } | Self::KeysPending { retry_ms } => {
+                Advice::TryAgain { after_ms: *retry_ms }
+            }
             Self::NoSource | Self::UnknownGrant => Advice::TryAgain { after_ms: 1_000 },
             _ => Advice::GiveUp,
         }
@@ -149,6 +226,13 @@ impl Refusal {
 
     /// Whether the viewer may watch all the same, only unpaid.
     pub fn is_unpaid_play(&self) -> bool {
-        matches!(self, Self::AlreadyMined | Self::AlreadyIssued { .. } | Self::Overlapping { .. })
+        matches!(
+            self,
+            Self::AlreadyMined
+                | Self::AlreadyIssued { .. }
+                | Self::Overlapping { .. }
+                | Self::StruckOut
+                | Self::Suspect { .. }
+        )
     }
 }

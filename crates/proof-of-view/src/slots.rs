@@ -7,9 +7,10 @@
 //! A ballot is ready when every validator voted, or when enough did and the others had the grace time. Which ready
 //! ballot of a slot a block carries does not matter: the ledger settles each slot once.
 
-use crate::ledger::{CARRY_SLOTS_MAX, LedgerState, proposer};
+use crate::ledger::{CARRY_SLOTS_MAX, LedgerState, MinedCell, proposer};
 use chainflix_primitives::{
-    Digest, NetworkGenesis, Signable as _, Signed, SlotProposal, SlotVote, ViewPayload, VoteEntry, slot::holds_true,
+    Digest, NetworkGenesis, PlayRecord, Signable as _, Signed, SlotPayload, SlotProposal, SlotVote, VoteEntry,
+    slot::{OPERATION_MAX, holds_true},
 };
 use std::collections::BTreeMap;
 
@@ -23,6 +24,49 @@ pub struct Ballot {
     /// When it was first seen here, in milliseconds.
     pub seen_ms: u64,
     votes: BTreeMap<u16, VoteEntry>,
+    /// How many hold each play true; at most 128. Counted when a vote comes: a list may be long, and is looked at often.
+    counts: Vec<u8>,
+    /// Whether the votes carry any of the plays.
+    is_carried: bool,
+}
+
+impl Ballot {
+    fn new(proposal: Signed<SlotProposal>, digest: Digest, seen_ms: u64) -> Self {
+        let counts = vec![0; proposal.body.plays.len()];
+        Self { proposal, digest, seen_ms, votes: BTreeMap::new(), counts, is_carried: false }
+    }
+
+    /// Counts a vote of the right length, the first of each validator. Answers whether it is new.
+    fn add(&mut self, vote: VoteEntry, needed: usize) -> bool {
+        let fits = vote.held_true.len() == self.counts.len().div_ceil(8);
+        if !fits || self.votes.contains_key(&vote.validator) {
+            return false;
+        }
+        for (index, count) in self.counts.iter_mut().enumerate() {
+            *count += u8::from(holds_true(&vote.held_true, index));
+            self.is_carried |= usize::from(*count) >= needed;
+        }
+        self.votes.insert(vote.validator, vote);
+        true
+    }
+
+    /// Whether the ledger still takes any of the plays that the votes carry. Two slots may have listed the same ones.
+    fn is_wanted(&self, needed: usize, ledger: &LedgerState) -> bool {
+        let is_open =
+            |record: &PlayRecord| !ledger.is_closed(record.data.body.slot) && !ledger.is_mined(&MinedCell::of(record));
+        let mut counted = self.counts.iter().zip(&self.proposal.body.plays);
+        counted.any(|(count, record)| usize::from(*count) >= needed && is_open(record))
+    }
+}
+
+/// Whether a block could carry a proposal: what could not is not worth a vote.
+fn is_possible(genesis: &NetworkGenesis, proposal: &SlotProposal) -> bool {
+    let plays = &proposal.plays;
+    !plays.is_empty()
+        && plays.len() <= genesis.params.plays_per_slot_max as usize
+        && plays.is_sorted_by(|a, b| a.code.body.id < b.code.body.id)
+        && proposal.operation.len() <= OPERATION_MAX
+        && proposal.operation.is_sorted_by(|a, b| a < b)
 }
 
 /// The ballots of slots that are not settled yet, by slot and attempt.
@@ -39,7 +83,7 @@ impl Slots {
         let params = &genesis.params;
         let waited_ms = now_ms.checked_sub(params.slot_grace_ms)?;
         let slot = params.slot_at(genesis.genesis_time_ms, waited_ms).checked_sub(1)?;
-        if ledger.is_settled(slot) || self.has_majority(genesis, slot) {
+        if ledger.is_settled(slot) || ledger.is_full() || self.is_carried(slot) {
             return None;
         }
         let open_ms = waited_ms.saturating_sub(params.slot_end_ms(genesis.genesis_time_ms, slot));
@@ -49,12 +93,13 @@ impl Slots {
         mine.then_some((slot, attempt))
     }
 
-    fn has_majority(&self, genesis: &NetworkGenesis, slot: u64) -> bool {
-        let needed = genesis.params.votes_needed(genesis.validators.len());
-        self.ballots.range((slot, 0)..=(slot, u32::MAX)).any(|(_, ballot)| ballot.votes.len() >= needed)
+    /// Whether some proposal of the slot makes a view block: no other is needed. One that is voted down does not stop the
+    /// next validator.
+    fn is_carried(&self, slot: u64) -> bool {
+        self.ballots.range((slot, 0)..=(slot, u32::MAX)).any(|(_, ballot)| ballot.is_carried)
     }
 
-    /// Opens a ballot. `false` when it is not its proposer's, or there already.
+    /// Opens a ballot. `false` when it is not its proposer's, not in a form that a block can carry, or there already.
     pub fn open(
         &mut self,
         genesis: &NetworkGenesis,
@@ -63,6 +108,9 @@ impl Slots {
         now_ms: u64,
     ) -> bool {
         let SlotProposal { slot, attempt, .. } = proposal.body;
+        if !is_possible(genesis, &proposal.body) {
+            return false;
+        }
         let newest = genesis.params.slot_at(genesis.genesis_time_ms, now_ms);
         let wanted = !ledger.is_settled(slot) && slot <= newest && slot + CARRY_SLOTS_MAX >= newest;
         // There are never more turns in a slot than validators.
@@ -72,23 +120,30 @@ impl Slots {
             return false;
         }
         let digest = Digest(proposal.body.digest());
-        let mut votes = BTreeMap::new();
+        let needed = genesis.params.votes_needed(genesis.validators.len());
+        let mut ballot = Ballot::new(proposal, digest, now_ms);
         for validator in 0..genesis.validators.len() as u16 {
             if let Some(vote) = self.early.remove(&(slot, digest, validator)) {
-                votes.insert(validator, vote);
+                ballot.add(vote, needed);
             }
         }
-        self.ballots.insert((slot, attempt), Ballot { proposal, digest, seen_ms: now_ms, votes });
+        self.ballots.insert((slot, attempt), ballot);
         true
     }
 
-    /// Counts a vote, the first of each validator on each ballot.
-    pub fn vote(&mut self, genesis: &NetworkGenesis, ledger: &LedgerState, vote: &Signed<SlotVote>, now_ms: u64) {
-        let Ok(signer) = vote.signer() else { return };
-        let Some(validator) = genesis.validator_index(&signer) else { return };
+    /// Counts a vote, the first of each validator on each ballot. Answers whether it is news.
+    pub fn vote(
+        &mut self,
+        genesis: &NetworkGenesis,
+        ledger: &LedgerState,
+        vote: &Signed<SlotVote>,
+        now_ms: u64,
+    ) -> bool {
+        let Ok(signer) = vote.signer() else { return false };
+        let Some(validator) = genesis.validator_index(&signer) else { return false };
         let newest = genesis.params.slot_at(genesis.genesis_time_ms, now_ms);
         if ledger.is_settled(vote.body.slot) || vote.body.slot > newest {
-            return;
+            return false;
         }
         // At most 128 validators.
         let validator = validator as u16;
@@ -96,16 +151,11 @@ impl Slots {
         let slot = vote.body.slot;
         let ballot = self.ballots.range_mut((slot, 0)..=(slot, u32::MAX)).map(|(_, ballot)| ballot);
         match ballot.into_iter().find(|ballot| ballot.digest == vote.body.proposal) {
-            Some(ballot) => {
-                if entry.held_true.len() == ballot.proposal.body.plays.len().div_ceil(8) {
-                    ballot.votes.entry(validator).or_insert(entry);
-                }
-            }
+            Some(ballot) => ballot.add(entry, genesis.params.votes_needed(genesis.validators.len())),
             None => {
                 let held = self.early.keys().filter(|(_, _, by)| *by == validator).count();
-                if held < genesis.validators.len() * CARRY_SLOTS_MAX as usize {
-                    self.early.insert((slot, vote.body.proposal, validator), entry);
-                }
+                let has_room = held < genesis.validators.len() * CARRY_SLOTS_MAX as usize;
+                has_room && self.early.insert((slot, vote.body.proposal, validator), entry).is_none()
             }
         }
     }
@@ -123,18 +173,22 @@ impl Slots {
         self.ballots.get(&key)
     }
 
-    /// The payload of the oldest unsettled slot that is ready for a block.
-    pub fn payload(&self, genesis: &NetworkGenesis, ledger: &LedgerState, now_ms: u64) -> Option<ViewPayload> {
+    /// The oldest unsettled slot that is ready for a block: its place, and how many votes it has.
+    pub fn ready(&self, genesis: &NetworkGenesis, ledger: &LedgerState, now_ms: u64) -> Option<((u64, u32), usize)> {
         let needed = genesis.params.votes_needed(genesis.validators.len());
-        let ready = |ballot: &Ballot| {
+        let is_ready = |ballot: &Ballot| {
             let waited = now_ms >= ballot.seen_ms + genesis.params.slot_grace_ms;
-            let carried = (0..ballot.proposal.body.plays.len())
-                .any(|index| ballot.votes.values().filter(|vote| holds_true(&vote.held_true, index)).count() >= needed);
-            carried && (ballot.votes.len() == genesis.validators.len() || (ballot.votes.len() >= needed && waited))
+            let enough = ballot.votes.len() == genesis.validators.len() || (ballot.votes.len() >= needed && waited);
+            enough && ballot.is_carried && ballot.is_wanted(needed, ledger)
         };
-        let open = self.ballots.iter().filter(|((slot, _), _)| !ledger.is_settled(*slot));
-        let ballot = open.map(|(_, ballot)| ballot).find(|ballot| ready(ballot))?;
-        Some(ViewPayload {
+        let mut open = self.ballots.iter().filter(|((slot, _), _)| !ledger.is_settled(*slot));
+        open.find(|(_, ballot)| is_ready(ballot)).map(|(key, ballot)| (*key, ballot.votes.len()))
+    }
+
+    /// What a block carries of a ballot.
+    pub fn payload(&self, key: (u64, u32)) -> Option<SlotPayload> {
+        let ballot = self.ballots.get(&key)?;
+        Some(SlotPayload {
             proposal: ballot.proposal.body.clone(),
             proposer_signature: ballot.proposal.signature,
             votes: ballot.votes.values().cloned().collect(),

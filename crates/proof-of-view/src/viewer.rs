@@ -51,6 +51,8 @@ pub struct Watch {
     points: u8,
     running: Digest,
     blocks: Vec<u32>,
+    /// What was folded, for an audit.
+    chunks: Vec<u32>,
     due: Option<PointDue>,
 }
 
@@ -58,7 +60,7 @@ impl Watch {
     /// Starts to watch what `code` was issued for.
     pub fn new(code: PlayCode, params: &ProtocolParams) -> Self {
         let running = points::start(&code);
-        Self { code, points: params.play_points, running, blocks: Vec::new(), due: None }
+        Self { code, points: params.play_points, running, blocks: Vec::new(), chunks: Vec::new(), due: None }
     }
 
     /// The PlayCode.
@@ -91,6 +93,7 @@ impl Watch {
         }
         self.running = points::fold(&self.running, due.index, due.block_number, &due.block, due.chunk, delivered);
         self.blocks.push(due.block_number);
+        self.chunks.push(due.chunk);
         self.due = None;
         Ok(())
     }
@@ -99,6 +102,12 @@ impl Watch {
     pub fn folded(&self) -> u8 {
         // At most 16 points.
         self.blocks.len() as u8
+    }
+
+    /// The chunks that were folded, in order: what an audit asks for. All points must be folded.
+    pub fn chunks(&self) -> Result<&[u32], WatchError> {
+        self.finished()?;
+        Ok(&self.chunks)
     }
 
     /// Tries `count` nonces from `from` on. All points must be folded.

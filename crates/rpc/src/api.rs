@@ -3,12 +3,12 @@
 use crate::{
     error::ApiError,
     types::{
-        AccountPlay, Head, IssueGrant, PlayQuery, PlayReport, Provider, Schedule, Video, VideoQuery, ViewBlock,
-        ViewBlockQuery, ViewBlockSummary,
+        AccountQuery, AccountReport, DisputeReport, Head, IssueGrant, PlayReport, Provider, Schedule, Video,
+        VideoQuery, ViewBlock, ViewBlockQuery, ViewBlockSummary,
     },
 };
 use chainflix_primitives::{
-    AccountAddress, Grant, Magnet, NetworkGenesis, PlayAnswer, PlayData, PlayId, PlayRequest, Receipt, Signed,
+    Evidence, Grant, Magnet, NetworkGenesis, Opening, PlayAnswer, PlayData, PlayId, PlayRequest, Receipt, Signed,
 };
 use futures::future::BoxFuture;
 use serde_json::Value;
@@ -43,14 +43,11 @@ pub trait CfxApi: Send + Sync + 'static {
     /// One view block with everything that decided it; `None` where there is none (yet).
     fn view_block(&self, number: u64) -> Answer<'_, Option<ViewBlock>>;
 
-    /// Paid plays of one account, newest first.
-    fn plays(&self, query: PlayQuery) -> Answer<'_, Vec<AccountPlay>>;
+    /// What an account has and will have, and a page of what it watched.
+    fn account(&self, query: AccountQuery) -> Answer<'_, AccountReport>;
 
     /// How one play stands.
     fn play(&self, play: PlayId) -> Answer<'_, PlayReport>;
-
-    /// Awards of an account that are not spendable yet, in gwei.
-    fn pending_gwei(&self, account: AccountAddress) -> Answer<'_, u128>;
 
     /// Registered videos, in order of registration.
     fn videos(&self, query: VideoQuery) -> Answer<'_, Vec<Video>>;
@@ -80,4 +77,10 @@ pub trait CfxApi: Send + Sync + 'static {
 
     /// Takes the proof of a play.
     fn submit_proof(&self, proof: Signed<PlayData>) -> Answer<'_, ()>;
+
+    /// Takes the opening of an audited play.
+    fn submit_opening(&self, opening: Signed<Opening>) -> Answer<'_, ()>;
+
+    /// Takes one side's evidence about two receipts that differ.
+    fn submit_evidence(&self, evidence: Signed<Evidence>) -> Answer<'_, DisputeReport>;
 }

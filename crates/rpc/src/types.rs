@@ -2,10 +2,16 @@
 //!
 //! Sums of coins that may pass 2^53 gwei are decimal strings, since a browser's numbers end there.
 
+mod account;
+
+pub use account::{
+    AccountPlay, AccountQuery, AccountReport, NotACursor, PlayCursor, Role, RolePay, VESTING_SHOWN_MAX, Vesting,
+};
+
 use chainflix_primitives::{
     AccountAddress, BlockHash, BoxPublicKey, Digest, GrantRequest, Magnet, NodeId, PlayId, Signed, ViewPayload,
 };
-use chainflix_proof_of_view::PlayStatus;
+use chainflix_proof_of_view::{DisputeState, PlayStatus, Verdict};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 
 /// Most entries of one answer with a list.
@@ -29,7 +35,9 @@ pub struct Head {
 pub struct Schedule {
     /// View blocks made so far.
     pub view_blocks: u64,
-    /// Awarded by them, in gwei.
+    /// How many of them are not awarded yet: their audits are not over.
+    pub pending: u32,
+    /// Awarded by the others, in gwei.
     #[serde(with = "decimal")]
     pub issued_gwei: u128,
     /// What the next view block pays, in gwei.
@@ -51,16 +59,6 @@ pub struct ViewBlockQuery {
     /// The newest one wanted; the newest of all when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub from: Option<u64>,
-    /// How many, 1 to [`COUNT_MAX`].
-    pub count: u32,
-}
-
-/// Parameter of `cfx_plays`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct PlayQuery {
-    /// Who watched.
-    pub account: AccountAddress,
     /// How many, 1 to [`COUNT_MAX`].
     pub count: u32,
 }
@@ -88,12 +86,27 @@ pub struct ViewBlockSummary {
     pub block: u64,
     /// Time of that block, in milliseconds since the Unix epoch.
     pub time_ms: u64,
-    /// How many plays were accepted.
+    /// How many plays the votes carried.
     pub plays: u32,
-    /// What it awards, in gwei.
+    /// What the schedule pays for it, in gwei; nothing is paid when every play is void.
     pub reward_gwei: u64,
-    /// Whose plays were accepted, each once.
+    /// Whose plays were carried, each once; after the award without those whose plays are all void. Of the newest view
+    /// blocks; of older ones none.
     pub viewers: Vec<AccountAddress>,
+    /// What it paid; `None` while its audit is not over.
+    pub award: Option<AwardSummary>,
+}
+
+/// What a view block paid in the end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct AwardSummary {
+    /// The Ethereum block that awarded it.
+    pub block: u64,
+    /// What it awarded, in gwei: the reward, or nothing.
+    pub gwei: u64,
+    /// How many of its plays are void.
+    pub voided: u32,
 }
 
 /// `cfx_viewBlock`: enough to count everything again.
@@ -105,8 +118,22 @@ pub struct ViewBlock {
     pub summary: ViewBlockSummary,
     /// The proposal and the votes, as the block carries them.
     pub payload: ViewPayload,
-    /// Who is awarded what; adds up to the reward.
+    /// The carried plays and what each weighs, in the order of the payload.
+    pub weights: Vec<PlayWeight>,
+    /// Who is awarded what; adds up to [`AwardSummary::gwei`].
     pub awarded: Vec<Award>,
+    /// The plays that did not pass their audit.
+    pub voided: Vec<PlayId>,
+}
+
+/// What a carried play weighs against the others of its view block.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PlayWeight {
+    /// Its place in the payload.
+    pub index: u32,
+    /// What it weighs; at most its milliseconds.
+    pub weight: u64,
 }
 
 /// One account's part of a view block.
@@ -119,22 +146,6 @@ pub struct Award {
     pub gwei: u64,
 }
 
-/// A paid play of an account.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct AccountPlay {
-    /// Its name.
-    pub play: PlayId,
-    /// The video.
-    pub magnet: Magnet,
-    /// The minute of it.
-    pub cell_index: u32,
-    /// The view block that accepted it.
-    pub view_block: u64,
-    /// The slot of that view block.
-    pub slot: u64,
-}
-
 /// `cfx_play`: how a play stands.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "status", rename_all = "camelCase", rename_all_fields = "camelCase")]
@@ -143,7 +154,19 @@ pub enum PlayReport {
     Running,
     /// Proved; the vote is to come.
     Proved,
-    /// In a view block.
+    /// Carried by the vote, and paid in a few blocks.
+    Pending {
+        /// Number of the view block.
+        view_block: u64,
+    },
+    /// Drawn for audit: the viewer must open its chunks.
+    Auditing {
+        /// Number of the view block.
+        view_block: u64,
+        /// By when, by the validator's clock, in milliseconds since the Unix epoch.
+        until_ms: u64,
+    },
+    /// In a view block, and awarded.
     Accepted {
         /// Its number.
         view_block: u64,
@@ -165,6 +188,10 @@ impl From<Option<&PlayStatus>> for PlayReport {
             None => Self::Unknown,
             Some(PlayStatus::Running) => Self::Running,
             Some(PlayStatus::Proved) => Self::Proved,
+            Some(PlayStatus::Pending { view_block }) => Self::Pending { view_block: *view_block },
+            Some(PlayStatus::Auditing { view_block, until_ms }) => {
+                Self::Auditing { view_block: *view_block, until_ms: *until_ms }
+            }
             Some(PlayStatus::Accepted { view_block }) => Self::Accepted { view_block: *view_block },
             Some(PlayStatus::Refused(refusal)) => {
                 Self::Refused { code: refusal.code().into(), message: refusal.to_string() }
@@ -173,13 +200,42 @@ impl From<Option<&PlayStatus>> for PlayReport {
     }
 }
 
-/// `cfx_pending`: awards that are not spendable yet.
+/// `cfx_submitEvidence`: how the dispute about a delivery stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Pending {
-    /// How much, in gwei.
-    #[serde(with = "decimal")]
-    pub gwei: u128,
+#[serde(tag = "state", rename_all = "camelCase", rename_all_fields = "camelCase")]
+pub enum DisputeReport {
+    /// The other side has not shown its chunk hashes.
+    Waiting,
+    /// The sides differ at this chunk of the cell: either may open it.
+    Open {
+        /// Its number.
+        chunk: u32,
+    },
+    /// Both tell the truth up to a byte.
+    Agreed {
+        /// One past it.
+        end: u64,
+    },
+    /// It is known who signed for bytes that are not the cell's.
+    Judged {
+        /// Whether the viewer did.
+        viewer_false: bool,
+        /// Whether the provider did.
+        provider_false: bool,
+    },
+}
+
+impl From<DisputeState> for DisputeReport {
+    fn from(state: DisputeState) -> Self {
+        match state {
+            DisputeState::Waiting => Self::Waiting,
+            DisputeState::Open { chunk } => Self::Open { chunk },
+            DisputeState::Decided(Verdict::Agreed { end }) => Self::Agreed { end },
+            DisputeState::Decided(Verdict::ViewerFalse) => Self::Judged { viewer_false: true, provider_false: false },
+            DisputeState::Decided(Verdict::ProviderFalse) => Self::Judged { viewer_false: false, provider_false: true },
+            DisputeState::Decided(Verdict::BothFalse) => Self::Judged { viewer_false: true, provider_false: true },
+        }
+    }
 }
 
 /// A registered video.
@@ -275,18 +331,33 @@ mod tests {
         assert_eq!(to_value(PlayReport::from(None)).unwrap(), json!({"status": "unknown"}));
         assert_eq!(report(&PlayStatus::Running), json!({"status": "running"}));
         assert_eq!(report(&PlayStatus::Accepted { view_block: 7 }), json!({"status": "accepted", "viewBlock": 7}));
+        let auditing = report(&PlayStatus::Auditing { view_block: 7, until_ms: 9 });
+        assert_eq!(auditing, json!({"status": "auditing", "viewBlock": 7, "untilMs": 9}));
         let refused = report(&PlayStatus::Refused(Refusal::WrongNonce));
         assert_eq!(refused, json!({"status": "refused", "code": "wrong-nonce", "message": "the nonce is wrong"}));
         assert!(matches!(from_value(refused), Ok(PlayReport::Refused { code, .. }) if code == "wrong-nonce"));
     }
 
     #[test]
+    fn a_dispute_is_reported_in_one_flat_object() {
+        let report = |state| to_value(DisputeReport::from(state)).unwrap();
+        assert_eq!(report(DisputeState::Waiting), json!({"state": "waiting"}));
+        assert_eq!(report(DisputeState::Open { chunk: 3 }), json!({"state": "open", "chunk": 3}));
+        let agreed = DisputeState::Decided(Verdict::Agreed { end: 9 });
+        assert_eq!(report(agreed), json!({"state": "agreed", "end": 9}));
+        let judged = report(DisputeState::Decided(Verdict::ProviderFalse));
+        assert_eq!(judged, json!({"state": "judged", "viewerFalse": false, "providerFalse": true}));
+    }
+
+    #[test]
     fn sums_survive_a_browsers_numbers() {
-        let pending = Pending { gwei: u128::from(u64::MAX) * 3 };
-        let text = to_value(pending).unwrap();
-        assert_eq!(text, json!({"gwei": "55340232221128654845"}));
-        assert_eq!(from_value::<Pending>(text).unwrap(), pending);
-        assert!(from_value::<Pending>(json!({"gwei": "-1"})).is_err());
+        #[derive(Debug, PartialEq, Serialize, Deserialize)]
+        struct Sum(#[serde(with = "decimal")] u128);
+        let sum = Sum(u128::from(u64::MAX) * 3);
+        let text = to_value(&sum).unwrap();
+        assert_eq!(text, json!("55340232221128654845"));
+        assert_eq!(from_value::<Sum>(text).unwrap(), sum);
+        assert!(from_value::<Sum>(json!("-1")).is_err());
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Computes what a view block pays and to whom, in whole gwei, losing none.
 //!
 //! ```text
-//! schedule(view block) ──by weight──▶ one amount per play ──by the video's split──▶ credits per account
+//! schedule(view block) ──by weight──▶ one amount per play ──by its creator's split──▶ credits per account
 //! ```
 //!
 //! Gwei, because coins reach the Ethereum state through the withdrawals list of a block, whose unit is the gwei
@@ -12,7 +12,7 @@ mod schedule;
 mod split;
 
 pub use schedule::{ScheduleRow, issued_gwei, reward_gwei, schedule_table};
-pub use split::{Credit, PlayShares, WeightedPlay, pay};
+pub use split::{Credit, Parties, RolePay, WeightedPlay, amounts, by_role, pay};
 
 /// One CFX in gwei.
 pub const GWEI_PER_CFX: u64 = 1_000_000_000;

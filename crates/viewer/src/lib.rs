@@ -5,7 +5,7 @@
 //!
 //! ```text
 //! grant_request ─▶ begin_delivery ─▶ push … ─▶ end_delivery (receipt)      again from the next byte with another grant
-//! play_request  ─▶ begin_play     ─▶ read fragments, advance …  ─▶ prove
+//! play_request  ─▶ begin_play     ─▶ read fragments, advance …  ─▶ prove ─▶ opening, if the audit asks for it
 //! ```
 //!
 //! Both lines run side by side: a cell plays from its first verified fragment on.

@@ -1,10 +1,11 @@
 //! One cell on its way from providers to the screen.
 
 use crate::Viewer;
-use chainflix_cell::{Delivery, DeliveryError, Keystream, Piece};
+use chainflix_cell::{ChunkHashes, Delivery, DeliveryError, Keystream, Piece};
 use chainflix_primitives::{
-    BlockHash, CHUNK_BYTES, CellEntry, CellKey, DownloadKey, Grant, GrantId, GrantRequest, Magnet, NodeId, PlayAnswer,
-    PlayCode, PlayData, PlayId, PlayOutcome, PlayRequest, Receipt, Signed, UnsealError,
+    BlockHash, CHUNK_BYTES, CellEntry, CellKey, DownloadKey, Evidence, Grant, GrantId, GrantRequest, Magnet, NodeId,
+    OpenedChunk, Opening, PlayAnswer, PlayCode, PlayData, PlayId, PlayOutcome, PlayRequest, Receipt, Signed,
+    UnsealError,
 };
 use chainflix_proof_of_view::{Advice, Watch, WatchError};
 use std::sync::Arc;
@@ -53,6 +54,7 @@ impl ViewError {
             Self::NotAValidator { .. } => "not-a-validator",
             Self::NotForUs { .. } => "not-for-us",
             Self::Unseal { .. } => "unseal",
+            Self::Delivery(DeliveryError::Shape { .. }) => "stripped",
             Self::Delivery(_) => "corrupt",
             Self::NoDelivery => "no-delivery",
             Self::NotArrived { .. } => "not-arrived",
@@ -65,6 +67,7 @@ impl ViewError {
     /// What to do next: a provider that lied is never asked again, a validator's nonsense is asked elsewhere.
     pub fn advice(&self) -> Advice {
         match self {
+            Self::Delivery(DeliveryError::Shape { .. }) => Advice::GiveUp,
             Self::Delivery(_) | Self::NotAValidator { .. } | Self::NotForUs { .. } | Self::Unseal { .. } => {
                 Advice::TryAnother
             }
@@ -93,8 +96,11 @@ pub struct Playback {
     magnet: Magnet,
     index: u32,
     entry: CellEntry,
+    layers: Vec<Magnet>,
     /// Verified sealed bytes from the start of the cell.
     sealed: Vec<u8>,
+    /// The cell's chunk hashes, once a provider sent the right ones.
+    hashes: Option<ChunkHashes>,
     underway: Option<Underway>,
     download_key: Option<DownloadKey>,
     cell_key: Option<CellKey>,
@@ -104,7 +110,8 @@ pub struct Playback {
 impl Playback {
     pub(crate) fn new(viewer: Arc<Viewer>, magnet: Magnet, index: u32, entry: CellEntry) -> Self {
         let (underway, download_key, cell_key, watch) = (None, None, None, None);
-        Self { viewer, magnet, index, entry, sealed: Vec::new(), underway, download_key, cell_key, watch }
+        let (layers, sealed, hashes) = (Vec::new(), Vec::new(), None);
+        Self { viewer, magnet, index, entry, layers, sealed, hashes, underway, download_key, cell_key, watch }
     }
 
     /// The cell as the manifest lists it.
@@ -161,7 +168,32 @@ impl Playback {
         for Piece { sealed, .. } in pieces {
             self.sealed.extend_from_slice(&sealed);
         }
+        if self.hashes.is_none() {
+            self.hashes = underway.delivery.hashes().cloned();
+        }
         Ok(outcome?)
+    }
+
+    /// Takes whole chunks of the delivery from a caller that stripped them of their layer itself; see
+    /// [`Delivery::push_stripped`].
+    pub fn push_stripped(&mut self, delivered: &[u8], sealed: &[u8]) -> Result<(), ViewError> {
+        let underway = self.underway.as_mut().ok_or(ViewError::NoDelivery)?;
+        Ok(underway.delivery.push_stripped(delivered, sealed, &mut self.sealed)?)
+    }
+
+    /// The key of the layer of the delivery under way: AES-256-CTR from a zero counter at the start of the cell.
+    pub fn delivery_layer(&self) -> Result<&DownloadKey, ViewError> {
+        self.underway.as_ref().and(self.download_key.as_ref()).ok_or(ViewError::NoDelivery)
+    }
+
+    /// The key of the layer that rests on disks, in the same way.
+    pub fn content_layer(&self) -> Result<&CellKey, ViewError> {
+        self.cell_key.as_ref().ok_or(ViewError::NoCellKey)
+    }
+
+    /// Verified bytes from `start` to `end` under the [`Self::content_layer`].
+    pub fn read_sealed(&self, start: u64, end: u64) -> Result<&[u8], ViewError> {
+        self.arrived(start, end)
     }
 
     /// Ends the delivery under way and signs for what it verified; `None` when that is nothing.
@@ -180,6 +212,12 @@ impl Playback {
         (end > start).then(|| Signed::new(receipt, &self.viewer.key))
     }
 
+    /// Shows these layers (subtitles, dubs, effects) with the cell: their makers share in the reward. At most
+    /// [`LAYERS_MAX`](chainflix_primitives::message::LAYERS_MAX), chosen before [`Self::play_request`].
+    pub fn show(&mut self, layers: Vec<Magnet>) {
+        self.layers = layers;
+    }
+
     /// Asks to play the cell that is fetched under `grant`.
     pub fn play_request(&self, grant: GrantId, supersedes: Option<PlayId>, now_ms: u64) -> Signed<PlayRequest> {
         let request = PlayRequest {
@@ -189,6 +227,7 @@ impl Playback {
             grant,
             viewer_box_key: self.viewer.box_key.public_key(),
             supersedes,
+            layers: self.layers.clone(),
             requested_ms: now_ms,
         };
         Signed::new(request, &self.viewer.key)
@@ -248,6 +287,35 @@ impl Playback {
         Ok(Signed::new(watch.play_data(slot, key, nonce)?, &self.viewer.key))
     }
 
+    /// What answers an audit of the play: the chunks it folded, with their ways up to the VideoCell ID. It can be made from
+    /// the last play point on, needs nothing of the cell after that, and is worth keeping until the play is paid.
+    pub fn opening(&self) -> Result<Signed<Opening>, ViewError> {
+        let watch = self.watch.as_ref().ok_or(ViewError::NotMining)?;
+        let key = self.download_key.as_ref().ok_or(ViewError::NoDelivery)?;
+        let chunks = watch.chunks()?.iter().map(|chunk| self.opened(*chunk)).collect::<Result<_, _>>()?;
+        let opening = Opening { play: watch.code().id, download_key: *key.expose(), chunks };
+        Ok(Signed::new(opening, &self.viewer.key))
+    }
+
+    /// What proves `receipt`, which this viewer signed, where the provider signed for something else; with `chunk` opened
+    /// if the two are known to differ there.
+    pub fn evidence(&self, receipt: &Receipt, chunk: Option<u32>) -> Result<Signed<Evidence>, ViewError> {
+        let key = self.download_key.as_ref().ok_or(ViewError::NoDelivery)?;
+        let mut delivered = self.arrived(receipt.start, receipt.end)?.to_vec();
+        Keystream::delivery(key).apply(receipt.start, &mut delivered);
+        let opened = chunk.map(|chunk| Ok::<_, ViewError>((chunk, self.opened(chunk)?))).transpose()?;
+        let hashes = ChunkHashes::of(&delivered).encode();
+        let evidence = Evidence { grant: receipt.grant, hashes, opened, download_key: *key.expose() };
+        Ok(Signed::new(evidence, &self.viewer.key))
+    }
+
+    fn opened(&self, chunk: u32) -> Result<OpenedChunk, ViewError> {
+        let start = u64::from(chunk) * CHUNK_BYTES;
+        let sealed = self.arrived(start, (start + CHUNK_BYTES).min(self.entry.size))?.to_vec();
+        let path = self.hashes.as_ref().and_then(|hashes| hashes.path(chunk)).ok_or(ViewError::NoDelivery)?;
+        Ok(OpenedChunk { sealed, path })
+    }
+
     fn arrived(&self, start: u64, end: u64) -> Result<&[u8], ViewError> {
         arrived(&self.sealed, start, end)
     }
@@ -277,10 +345,14 @@ fn arrived(sealed: &[u8], start: u64, end: u64) -> Result<&[u8], ViewError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use chainflix_cell::ChunkHashes;
     use chainflix_primitives::{
-        AccountAddress, AccountKey, BoxKey, Fragment, Manifest, NetworkGenesis, NetworkSecret, ProtocolParams,
-        SealedKey, Track, TrackKind, ValidatorIdentity, VideoSecret,
+        AccountAddress, AccountKey, BoxKey, Digest, Fragment, Manifest, NetworkGenesis, NetworkKeys, NetworkSecret,
+        ProtocolParams, RewardSplit, SealedKey, Track, TrackKind, ValidatorIdentity, VideoSecret,
+    };
+    use chainflix_proof_of_view::{
+        DisputeState, Verdict,
+        audit::verify,
+        dispute::{Claim, compare, judge},
     };
 
     const PLAIN: usize = 100_000;
@@ -320,7 +392,7 @@ mod tests {
             genesis_time_ms: 0,
             params: ProtocolParams { difficulty_bits: 4, ..Default::default() },
             validators: vec![ValidatorIdentity { account: validator.address(), consensus_key: NodeId([0; 32]) }],
-            network_box_key: secret.box_key().public_key(),
+            keys: NetworkKeys::Shared { box_key: secret.box_key().public_key() },
             governor: AccountAddress([0; 20]),
             supervisors: vec![],
             allocations: vec![],
@@ -333,7 +405,7 @@ mod tests {
     impl Stage {
         fn grant(&self) -> Signed<Grant> {
             let request = self.playback.grant_request(vec![], 1);
-            let key = self.secret.download_key(&request.body.account, &self.playback.entry.id);
+            let key = self.key();
             let grant = Grant {
                 id: GrantId([6; 16]),
                 viewer: request.body.account,
@@ -351,11 +423,20 @@ mod tests {
             Signed::new(grant, &self.validator)
         }
 
+        fn key(&self) -> DownloadKey {
+            let view_key = self.secret.view_key(&self.playback.viewer.account(), &self.playback.magnet);
+            view_key.download_key(&self.playback.entry.id)
+        }
+
         fn stream(&self, from: u64) -> Vec<u8> {
-            let key = self.secret.download_key(&self.playback.viewer.account(), &self.playback.entry.id);
+            let key = self.key();
             let mut bytes = self.sealed[from as usize..].to_vec();
             Keystream::delivery(&key).apply(from, &mut bytes);
             [ChunkHashes::of(&self.sealed).encode(), bytes].concat()
+        }
+
+        fn block_of(&self, number: u32) -> BlockHash {
+            BlockHash([number as u8; 32])
         }
 
         fn cell_key(&self) -> SealedKey {
@@ -371,6 +452,7 @@ mod tests {
                 cell: self.playback.entry.id,
                 size: PLAIN as u64,
                 grant: GrantId([6; 16]),
+                download_key: self.key().id(),
                 constant: [13; 16],
                 difficulty_bits: 4,
                 issued_ms: 0,
@@ -378,6 +460,8 @@ mod tests {
                 play_ms: 60_000,
                 creator: AccountAddress([4; 20]),
                 supervisor: AccountAddress([4; 20]),
+                split: RewardSplit::DEFAULT,
+                activators: vec![],
             }
         }
     }
@@ -402,14 +486,72 @@ mod tests {
         assert_eq!(receipt.signer().unwrap(), stage.playback.viewer.account());
 
         for second in 1..=60u32 {
-            let head = (second / 2, BlockHash([second as u8; 32]));
+            let head = (second / 2, stage.block_of(second / 2));
             let progress = stage.playback.advance(u64::from(second) * 1_000, head).unwrap();
             assert_eq!(progress.folded == progress.points, second >= 55);
+            assert_eq!(stage.playback.opening().is_ok(), second >= 55);
         }
         let nonce = stage.playback.search_nonce(0, 10_000).unwrap().unwrap();
         let proof = stage.playback.prove(4, nonce).unwrap();
         assert_eq!(proof.body.point_blocks.len(), 6);
         assert_eq!(proof.signer().unwrap(), stage.playback.viewer.account());
+        let opening = stage.playback.opening().unwrap();
+        assert_eq!(opening.signer().unwrap(), stage.playback.viewer.account());
+        let block_hash = |number: u32| proof.body.point_blocks.contains(&number).then(|| stage.block_of(number));
+        assert_eq!(verify(&stage.code(), &proof.body, &opening.body, block_hash), Ok(()));
+    }
+
+    #[test]
+    fn a_true_receipt_can_be_proved() {
+        let mut stage = stage();
+        stage.playback.begin_delivery(&stage.grant()).unwrap();
+        stage.playback.push(&stage.stream(0)).unwrap();
+        let receipt = stage.playback.end_delivery().unwrap().body;
+        let mine = stage.playback.evidence(&receipt, Some(3)).unwrap();
+        assert_eq!(mine.signer().unwrap(), stage.playback.viewer.account());
+        // The provider signs for a byte that it never sent.
+        let mut lie = stage.stream(0)[ChunkHashes::encoded_len(PLAIN as u64)..].to_vec();
+        lie[50_000] ^= 1;
+        let lie = ChunkHashes::of(&lie);
+        let theirs = Receipt { delivered_hash: Digest(lie.root().0), ..receipt.clone() };
+        let mine_said = Claim::new(&receipt, &mine.body.hashes).unwrap();
+        let theirs = Claim::new(&theirs, &lie.encode()).unwrap();
+        assert_eq!(compare(&mine_said, &theirs), DisputeState::Open { chunk: 3 });
+        let (chunk, opened) = mine.body.opened.unwrap();
+        let verdict =
+            judge((&receipt.cell, PLAIN as u64), &stage.key(), (&mine_said, &theirs), (chunk, &opened)).unwrap();
+        assert_eq!(verdict, Verdict::ProviderFalse);
+    }
+
+    #[test]
+    fn a_caller_with_a_cipher_of_its_own_comes_to_the_same() {
+        let mut stage = stage();
+        let layer = |key: &[u8; 32], bytes: &[u8]| {
+            let mut bytes = bytes.to_vec();
+            Keystream::delivery(&DownloadKey::from_bytes(*key)).apply(0, &mut bytes);
+            bytes
+        };
+        assert!(matches!(stage.playback.delivery_layer(), Err(ViewError::NoDelivery)));
+        assert!(matches!(stage.playback.content_layer(), Err(ViewError::NoCellKey)));
+        stage.playback.begin_delivery(&stage.grant()).unwrap();
+        let (list, delivered) = {
+            let mut list = stage.stream(0);
+            let delivered = list.split_off(ChunkHashes::encoded_len(PLAIN as u64));
+            (list, delivered)
+        };
+        stage.playback.push(&list).unwrap();
+        let sealed = layer(stage.playback.delivery_layer().unwrap().expose(), &delivered);
+        stage.playback.push_stripped(&delivered, &sealed).unwrap();
+        assert!(stage.playback.is_complete());
+        let receipt = stage.playback.end_delivery().unwrap();
+        assert_eq!(receipt.body.delivered_hash.0, *blake3::hash(&delivered).as_bytes());
+
+        let outcome = PlayOutcome::Unpaid("overlapping".into());
+        stage.playback.begin_play(&PlayAnswer { cell_key: stage.cell_key(), outcome }).unwrap();
+        let content = *stage.playback.content_layer().unwrap().expose();
+        let sealed = stage.playback.read_sealed(0, PLAIN as u64).unwrap();
+        assert_eq!(layer(&content, sealed), stage.playback.read(0, PLAIN as u64).unwrap());
+        assert!(matches!(stage.playback.read_sealed(0, PLAIN as u64 + 1), Err(ViewError::NotArrived { .. })));
     }
 
     #[test]

@@ -5,9 +5,9 @@
 
 use chainflix_cell::{ChunkHashes, Keystream};
 use chainflix_primitives::{
-    AccountAddress, AccountKey, BlockHash, BoxKey, CellEntry, Fragment, Grant, GrantId, Manifest, NetworkGenesis,
-    NetworkSecret, NodeId, PlayAnswer, PlayCode, PlayId, PlayOutcome, ProtocolParams, Signed, Track, TrackKind,
-    ValidatorIdentity, VideoSecret,
+    AccountAddress, AccountKey, BlockHash, BoxKey, CellEntry, Fragment, Grant, GrantId, Magnet, Manifest,
+    NetworkGenesis, NetworkKeys, NetworkSecret, NodeId, PlayAnswer, PlayCode, PlayId, PlayOutcome, ProtocolParams,
+    RewardSplit, Signed, Track, TrackKind, ValidatorIdentity, VideoSecret,
 };
 use chainflix_viewer::Viewer;
 use serde_json::{Value, json};
@@ -29,7 +29,7 @@ fn view() -> Value {
         genesis_time_ms: 1_800_000_000_000,
         params: ProtocolParams { difficulty_bits: 10, ..Default::default() },
         validators: vec![ValidatorIdentity { account: validator.address(), consensus_key: NodeId([4; 32]) }],
-        network_box_key: network.box_key().public_key(),
+        keys: NetworkKeys::Shared { box_key: network.box_key().public_key() },
         governor: AccountAddress([6; 20]),
         supervisors: vec![],
         allocations: vec![],
@@ -56,7 +56,7 @@ fn view() -> Value {
     let mut playback = film.cell(0).unwrap();
     let grant_request = playback.grant_request(vec![NodeId([8; 32])], now_ms);
 
-    let key = network.download_key(&viewer.account(), &cell);
+    let key = network.view_key(&viewer.account(), &manifest.magnet()).download_key(&cell);
     let box_key = grant_request.body.viewer_box_key;
     let grant = Grant {
         id: GrantId([9; 16]),
@@ -80,6 +80,7 @@ fn view() -> Value {
     playback.push(&stream).unwrap();
     let receipt = playback.end_delivery().unwrap();
 
+    playback.show(vec![Magnet([24; 32])]);
     let play_request = playback.play_request(grant.body.id, Some(PlayId([15; 16])), now_ms + 100);
     let code = PlayCode {
         id: PlayId([16; 16]),
@@ -89,6 +90,7 @@ fn view() -> Value {
         cell,
         size: SIZE as u64,
         grant: grant.body.id,
+        download_key: key.id(),
         constant: [17; 16],
         difficulty_bits: 10,
         issued_ms: now_ms + 120,
@@ -96,6 +98,8 @@ fn view() -> Value {
         play_ms: 60_000,
         creator: AccountAddress([7; 20]),
         supervisor: AccountAddress([18; 20]),
+        split: RewardSplit::DEFAULT,
+        activators: vec![AccountAddress([23; 20])],
     };
     let outcome = PlayOutcome::Mining(Box::new(Signed::new(code, &validator)));
     let answer = PlayAnswer { cell_key: box_key.seal(video.cell_key(0).expose(), [19; 32]), outcome };
@@ -114,6 +118,8 @@ fn view() -> Value {
         .collect();
     let nonce = playback.search_nonce(0, 1 << 18).unwrap().unwrap();
     let proof = playback.prove(4, nonce).unwrap();
+    let opening = playback.opening().unwrap();
+    let evidence = playback.evidence(&receipt.body, Some(1)).unwrap();
 
     json!({
         "secret": bytes(&VIEWER),
@@ -128,6 +134,7 @@ fn view() -> Value {
         "stream": bytes(&stream),
         "receipt": receipt,
         "supersedes": PlayId([15; 16]),
+        "layers": [Magnet([24; 32])],
         "playRequest": play_request,
         "playAnswer": answer,
         "plainHash": bytes(blake3::hash(&plain).as_bytes()),
@@ -135,6 +142,9 @@ fn view() -> Value {
         "slot": 4,
         "nonce": nonce,
         "proof": proof,
+        "opening": opening,
+        "disputedChunk": 1,
+        "evidence": evidence,
     })
 }
 

@@ -130,7 +130,7 @@ fn rows(text: &str) -> Vec<Row<'_>> {
 }
 
 /// The codes that `Refusal::code` answers.
-fn codes(source: &str) -> BTreeSet<&str> {
+pub(super) fn codes(source: &str) -> BTreeSet<&str> {
     let function = source.split("fn code(").nth(1).and_then(|rest| rest.split("fn ").next()).unwrap_or_default();
     function.lines().filter_map(|line| line.split_once("=> \"")?.1.split('"').next()).collect()
 }

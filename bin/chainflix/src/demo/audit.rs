@@ -6,7 +6,7 @@
 //! | blocks | the chain grew, and its newest block is fresh |
 //! | agreement | all validators have the same block at the same height |
 //! | films | the gateway lists each film, and its manifest hashes to its magnet |
-//! | coins | each view block mints exactly the schedule's reward, every other block nothing |
+//! | coins | each view block mints exactly the schedule's reward when its audit is over, other blocks nothing |
 //! | viewer | with `--headless`, and time enough for it: a play was accepted |
 
 use super::{
@@ -20,7 +20,7 @@ use chainflix_node::network::Layout;
 use chainflix_primitives::{AccountAddress, Manifest, ProtocolParams};
 use chainflix_rpc::{
     Client,
-    types::{COUNT_MAX, ViewBlockQuery, ViewBlockSummary},
+    types::{AwardSummary, COUNT_MAX, ViewBlockQuery, ViewBlockSummary},
 };
 use serde::Serialize;
 use std::{
@@ -127,15 +127,15 @@ impl Audit<'_> {
     async fn coins(&self) -> Outcome {
         // Asked for first: what is settled later is of no concern.
         let head = self.client.head().await?.number;
-        let settled = self.view_blocks(head).await?;
+        let awards = self.awards(head).await?;
         let params = self.params();
         ensure!(params.vesting_view_blocks == 0, "coins that vest later cannot be followed from here");
         let mut owed: HashMap<u64, u64> = HashMap::new();
-        for view_block in &settled {
-            let due = due_gwei(params, view_block.view_block);
-            let given = view_block.reward_gwei;
-            ensure!(given == due, "view block {} awards {given} gwei instead of {due}", view_block.view_block);
-            *owed.entry(view_block.block).or_default() += due;
+        for (made, award) in &awards {
+            let all_void = award.voided == made.plays;
+            let (given, due) = (award.gwei, if all_void { 0 } else { due_gwei(params, made.view_block) });
+            ensure!(given == due, "view block {} awards {given} gwei instead of {due}", made.view_block);
+            *owed.entry(award.block).or_default() += due;
         }
         for number in self.baseline.block + 1..=head {
             let minted = ethereum::block(self.client, number).await?.minted_gwei();
@@ -143,23 +143,25 @@ impl Audit<'_> {
             ensure!(minted == u128::from(due), "block {number} mints {minted} gwei instead of {due}");
         }
         let sum: u64 = owed.values().sum();
-        Ok(format!("{} view blocks minted {} gwei since it was ready, as scheduled", settled.len(), sum))
+        Ok(format!("{} view blocks minted {} gwei since it was ready, as scheduled", awards.len(), sum))
     }
 
-    /// View blocks carried by the blocks after the baseline, up to `head`.
-    async fn view_blocks(&self, head: u64) -> Result<Vec<ViewBlockSummary>> {
+    /// View blocks that the blocks after the baseline awarded, up to `head`.
+    async fn awards(&self, head: u64) -> Result<Vec<(ViewBlockSummary, AwardSummary)>> {
         let mut found = Vec::new();
         let mut from = None;
         loop {
             let page = self.client.view_blocks(ViewBlockQuery { from, count: COUNT_MAX }).await?;
-            let Some(oldest) = page.last().map(|view_block| (view_block.view_block, view_block.block)) else { break };
-            found.extend(page);
-            if oldest.0 <= 1 || oldest.1 <= self.baseline.block {
+            let Some(oldest) = page.last().map(|made| made.view_block) else { break };
+            // A whole page from before: its audits were over by then, since fewer wait at a time.
+            let is_old = page.iter().all(|made| made.block <= self.baseline.block);
+            found.extend(page.into_iter().filter_map(|made| made.award.map(|award| (made, award))));
+            if oldest <= 1 || is_old {
                 break;
             }
-            from = Some(oldest.0 - 1);
+            from = Some(oldest - 1);
         }
-        found.retain(|view_block| (self.baseline.block + 1..=head).contains(&view_block.block));
+        found.retain(|(_, award)| (self.baseline.block + 1..=head).contains(&award.block));
         Ok(found)
     }
 

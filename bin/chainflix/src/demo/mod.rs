@@ -75,6 +75,9 @@ pub struct Demo {
     /// Publish this film instead of the sample, if none is published yet
     #[arg(long, value_name = "FILE")]
     film: Option<PathBuf>,
+    /// Who can release keys: every validator, or only a quorum of them together [default: shared]
+    #[arg(long, value_enum)]
+    keys: Option<init::Keys>,
     /// How many times as fast as real time the protocol's clock runs, for tests
     #[arg(long, hide = true)]
     fast: Option<u64>,
@@ -130,6 +133,7 @@ impl Demo {
             params: init::params(self.fast)?,
             ports: self.ports()?,
             quota_bytes: QUOTA_BYTES,
+            keys: self.keys.unwrap_or_default().into(),
         };
         init::check_ports(&plan)?;
         init::lay_out(&plan, &folder.network_path(), preflight::ports_now)
@@ -151,6 +155,12 @@ impl Demo {
         if wanted.is_some_and(|ports| web != format!("http://127.0.0.1:{}", ports.web)) {
             return Err(wrong_use(format!(
                 "the network in {} has its web app at {web}; leave --port-base out, or {elsewhere}",
+                layout.dir.display()
+            )));
+        }
+        if self.keys.is_some_and(|keys| !keys.is(&layout.genesis.keys)) {
+            return Err(wrong_use(format!(
+                "the network in {} releases its keys another way; leave --keys out, or {elsewhere}",
                 layout.dir.display()
             )));
         }

@@ -167,13 +167,12 @@ fn finds(path: &OsStr, program: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use chainflix_node::network::Plan;
+    use chainflix_node::network::{KeyMode, Plan};
     use chainflix_primitives::ProtocolParams;
 
     fn laid_out(ports: Ports, dir: &Path) -> Layout {
-        Plan { validators: 4, providers: 3, params: ProtocolParams::default(), ports, quota_bytes: 1 << 30 }
-            .write(dir, 0)
-            .unwrap()
+        let (params, keys) = (ProtocolParams::default(), KeyMode::Shared);
+        Plan { validators: 4, providers: 3, params, ports, quota_bytes: 1 << 30, keys }.write(dir, 0).unwrap()
     }
 
     #[tokio::test]

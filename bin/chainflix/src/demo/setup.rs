@@ -1,11 +1,16 @@
-//! What the chain must hold before a film can be watched, in order: blocks, coins, a creator, providers, a film.
+//! What the chain must hold before a film can be watched, in order: blocks, coins, a creator, an
+//! operation participant, providers, a film.
 //!
 //! Each step looks first and does only what is missing, so a start that was interrupted is taken up where it ended, and
 //! a second start takes seconds.
 
 use super::{ethereum, folder::Folder};
-use crate::{meter::Meter, output::note};
-use alloy_primitives::{Address, U256};
+use crate::{
+    contract::{address, ask, send},
+    meter::Meter,
+    output::note,
+};
+use alloy_primitives::U256;
 use anyhow::{Context as _, Result, bail};
 use chainflix_contracts::{IRegistry, REGISTRY_ADDRESS, SolCall};
 use chainflix_node::{
@@ -14,10 +19,8 @@ use chainflix_node::{
 };
 use chainflix_primitives::{AccountAddress, Magnet};
 use chainflix_rpc::{
-    Client,
-    client::CallRequest,
-    send_transaction,
-    types::{COUNT_MAX, HexBytes, VideoQuery},
+    Client, send_transaction,
+    types::{COUNT_MAX, VideoQuery},
 };
 use serde::Serialize;
 use std::{
@@ -86,10 +89,11 @@ pub async fn films(client: &Client) -> Result<Vec<Film>> {
     Ok(videos.into_iter().filter_map(film).collect())
 }
 
-/// Coins for fees, an admitted creator, registered providers.
+/// Coins for fees, an admitted creator, an operation participant, registered providers.
 async fn open_up(layout: &Layout, client: &Client) -> Result<()> {
     fund(layout, client).await?;
     admit(layout, client).await?;
+    engage(layout, client).await?;
     await_providers(layout, client).await
 }
 
@@ -133,17 +137,25 @@ pub fn providers(layout: &Layout) -> Result<Vec<AccountAddress>> {
 }
 
 async fn admit(layout: &Layout, client: &Client) -> Result<()> {
-    let (supervisor, creator) = (layout.account("supervisor")?, layout.account("creator")?.address());
-    let registry = AccountAddress(REGISTRY_ADDRESS.into_array());
-    let data = IRegistry::isAdmittedCall { creator: Address::from(creator.0) }.abi_encode();
-    let question = CallRequest { from: None, to: Some(registry), value: 0, data: HexBytes(data) };
-    let answer = client.eth_call(&question).await.context("the registry does not answer")?;
-    if IRegistry::isAdmittedCall::abi_decode_returns(&answer).context("the registry answers nonsense")? {
+    let (supervisor, creator) = (layout.account("supervisor")?, address(layout.account("creator")?.address()));
+    if ask(client, REGISTRY_ADDRESS, IRegistry::isAdmittedCall { creator }).await? {
         return Ok(());
     }
     note("the supervisor admits the creator");
-    let call = IRegistry::admitCreatorCall { creator: Address::from(creator.0) }.abi_encode();
-    send_transaction(client, &supervisor, Some(registry), 0, call).await.context("the creator was not admitted")?;
+    let call = IRegistry::admitCreatorCall { creator }.abi_encode();
+    send(client, &supervisor, REGISTRY_ADDRESS, 0, call).await.context("the creator was not admitted")?;
+    Ok(())
+}
+
+/// Somebody who shares as an operation participant, so that this share of each view is seen as well.
+async fn engage(layout: &Layout, client: &Client) -> Result<()> {
+    let (supervisor, account) = (layout.account("supervisor")?, address(layout.account("operation")?.address()));
+    if ask(client, REGISTRY_ADDRESS, IRegistry::participantsCall {}).await?.contains(&account) {
+        return Ok(());
+    }
+    note("the supervisor names an operation participant");
+    let call = IRegistry::addParticipantCall { account }.abi_encode();
+    send(client, &supervisor, REGISTRY_ADDRESS, 0, call).await.context("no operation participant was named")?;
     Ok(())
 }
 
@@ -174,6 +186,7 @@ async fn publish_film(layout: &Layout, folder: &Folder, file: PathBuf) -> Result
     let is_sample = file.file_stem().is_some_and(|stem| stem == SAMPLE.0);
     let options = PublishOptions {
         title: is_sample.then(|| SAMPLE.1.to_owned()),
+        split: None,
         file,
         creator: layout.account("creator")?,
         rpcs: layout.rpcs.clone(),
@@ -221,6 +234,7 @@ pub struct Accounts {
     pub governor: AccountAddress,
     pub supervisor: AccountAddress,
     pub creator: AccountAddress,
+    pub operation: AccountAddress,
     pub validators: Vec<AccountAddress>,
     pub providers: Vec<AccountAddress>,
 }
@@ -234,6 +248,7 @@ impl Accounts {
             governor: address("governor")?,
             supervisor: address("supervisor")?,
             creator: address("creator")?,
+            operation: address("operation")?,
             validators: layout.genesis.validators.iter().map(|validator| validator.account).collect(),
             providers: providers(layout)?,
         })
@@ -241,7 +256,7 @@ impl Accounts {
 
     /// All of them.
     pub fn all(&self) -> Vec<AccountAddress> {
-        let named = [self.treasury, self.governor, self.supervisor, self.creator];
+        let named = [self.treasury, self.governor, self.supervisor, self.creator, self.operation];
         named.into_iter().chain(self.validators.iter().copied()).chain(self.providers.iter().copied()).collect()
     }
 

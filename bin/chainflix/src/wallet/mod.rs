@@ -6,9 +6,14 @@
 //!
 //! The words alone restore the account, here or in any Ethereum wallet; the file holds the key, encrypted. Left out:
 //! several accounts of one phrase, hardware wallets.
+//!
+//! Money goes by `cfx_account`, so that what is on its way is told apart from what can be spent.
 
 mod amount;
+mod bond;
+mod history;
 pub mod keystore;
+mod language;
 pub mod passphrase;
 pub mod place;
 mod words;
@@ -20,7 +25,7 @@ use crate::{
 use alloy_primitives::U256;
 use anyhow::{Context as _, Result, bail};
 use chainflix_primitives::{AccountAddress, AccountKey};
-use chainflix_rpc::{Client, send_transaction};
+use chainflix_rpc::{Client, send_transaction, types::AccountQuery};
 use clap::{Args, Subcommand};
 use keystore::{COST, KeyStore};
 use serde_json::json;
@@ -46,6 +51,18 @@ enum Command {
     /// Show how many coins an account has
     #[command(after_help = "Example: chainflix wallet balance 0x00000000000000000000000000000000000000C1")]
     Balance(Balance),
+    /// Show an account's plays: what each earned, or why it earned nothing
+    #[command(after_help = "Example: chainflix wallet history --lang ko")]
+    History(history::History),
+    /// Bond coins: an account with a full bond has full weight at once
+    #[command(after_help = "Example: chainflix wallet bond 1000")]
+    Bond(bond::Bond),
+    /// Ask bonded coins back: they count no more, and can be withdrawn after the network's delay
+    #[command(after_help = "Example: chainflix wallet unbond 500")]
+    Unbond(bond::Unbond),
+    /// Take unbonded coins back after the delay
+    #[command(after_help = "Example: chainflix wallet withdraw")]
+    Withdraw(bond::Withdraw),
     /// Send coins to an account
     #[command(after_help = "Example: chainflix wallet send 0x00000000000000000000000000000000000000C1 12.5")]
     Send(Send),
@@ -124,6 +141,10 @@ impl Wallet {
             Command::New(new) => new.start(),
             Command::Show(show) => show.start(),
             Command::Balance(balance) => balance.start().await,
+            Command::History(history) => history.start().await,
+            Command::Bond(bond) => bond.start().await,
+            Command::Unbond(unbond) => unbond.start().await,
+            Command::Withdraw(withdraw) => withdraw.start().await,
             Command::Send(send) => send.start().await,
         }
     }
@@ -132,6 +153,10 @@ impl Wallet {
 impl WalletFile {
     fn path(&self) -> Result<PathBuf> {
         self.wallet.clone().map_or_else(place::usual, Ok)
+    }
+
+    fn address(&self) -> Result<AccountAddress> {
+        Ok(KeyStore::read(&self.path()?)?.address()?)
     }
 
     fn key(&self) -> Result<AccountKey> {
@@ -185,22 +210,24 @@ impl Balance {
     async fn start(self) -> Result<()> {
         let account = match self.account {
             Some(account) => account,
-            None => KeyStore::read(&self.wallet.path()?)?.address()?,
+            None => self.wallet.address()?,
         };
         let client = Client::new(&self.chain.rpc)?;
-        let balance = client.balance(account).await.context("the balance cannot be asked for")?;
-        let pending = client.pending_gwei(account).await.context("the balance cannot be asked for")?;
+        let query = AccountQuery { account, count: 1, from: None };
+        let report = client.account(query).await.context("the balance cannot be asked for")?;
+        let balance = U256::from(report.balance_wei);
+        let coming = report.pending_gwei + report.vesting_gwei;
         if self.json {
-            let (wei, gwei) = (balance.to_string(), pending.to_string());
-            say(json!({"address": account.to_checksum(), "balanceWei": wei, "pendingGwei": gwei}));
+            let (wei, pending, vesting) = (balance.to_string(), report.pending_gwei, report.vesting_gwei);
+            let (pending, vesting) = (pending.to_string(), vesting.to_string());
+            let address = account.to_checksum();
+            say(json!({"address": address, "balanceWei": wei, "pendingGwei": pending, "vestingGwei": vesting}));
             return Ok(());
         }
         say(format_args!("{} CFX", amount::show(balance)));
-        if pending > 0 {
-            note(format_args!(
-                "{} CFX more are on their way",
-                amount::show(U256::from(pending) * U256::from(1_000_000_000))
-            ));
+        if coming > 0 {
+            let coming = amount::show(U256::from(coming) * U256::from(1_000_000_000));
+            note(format_args!("{coming} CFX more are on their way"));
         }
         Ok(())
     }

@@ -6,5 +6,6 @@
 mod demo;
 mod kills;
 mod ledger;
+mod privacy;
 mod refusals;
 mod watching;

@@ -1,7 +1,7 @@
 //! What cannot work is said in one line, with an exit code, and nothing is left running.
 
 use crate::demo::{chainflix, run};
-use std::{fs, net::TcpListener, path::Path, process::Output};
+use std::{fs, net::TcpListener, os::unix::fs::PermissionsExt as _, path::Path, process::Output};
 
 /// The one line of an error.
 #[track_caller]
@@ -58,6 +58,25 @@ fn a_network_is_laid_out_once_and_its_roles_are_told_apart() {
 }
 
 #[test]
+fn a_validator_starts_with_its_own_share_and_no_other() {
+    let folder = tempfile::tempdir().unwrap();
+    let dir = laid_out(folder.path());
+    let other = folder.path().to_str().unwrap();
+    refused(&run(&["demo", "--data", other, "--keys", "threshold"]), 2, &["--keys"]);
+
+    let dir = format!("{dir}-of-shares");
+    let output = run(&["init", &dir, "--keys", "threshold", "--json"]);
+    let said: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(said["keyQuorum"], 3);
+    assert!(!Path::new(&dir).join("keys/network.key").exists());
+    let share = |number: u8| format!("{dir}/validator-{number}/share.key");
+    assert_eq!(fs::metadata(share(0)).unwrap().permissions().mode() & 0o777, 0o600);
+    fs::copy(share(1), share(0)).unwrap();
+    let config = format!("{dir}/validator-0/config.toml");
+    refused(&run(&["run", "validator", "--config", &config]), 1, &["share.key", "not the share of validator 0"]);
+}
+
+#[test]
 fn commands_without_their_network_or_key_say_what_is_missing() {
     let folder = tempfile::tempdir().unwrap();
     let dir = laid_out(folder.path());
@@ -71,6 +90,12 @@ fn commands_without_their_network_or_key_say_what_is_missing() {
     let key = format!("{dir}/keys/creator.key");
     refused(&run(&["watch", &magnet, "--network", &dir, "--key", &key]), 1, &["no validator answers"]);
     refused(&run(&["publish", "/nowhere.mp4", "--network", nowhere]), 1, &["no network"]);
+    let publish = |split: &str| run(&["publish", "/nowhere.mp4", "--network", &dir, "--split", split]);
+    refused(&publish("creator=90"), 2, &["creator 90 %", "10 to 60 %"]);
+    refused(&publish("viewer=25"), 2, &["95 %", "viewer 25"]);
+    let admit = ["supervise", "admit", "0x00000000000000000000000000000000000000C1"];
+    refused(&run(&[&admit[..], &["--network", nowhere]].concat()), 1, &["no network"]);
+    refused(&run(&[&admit[..], &["--network", &dir]].concat()), 1, &["did not go through"]);
     refused(
         &run(&[
             "wallet",

@@ -4,11 +4,8 @@ use crate::{
     demo::{Demo, chainflix, film, run, until},
     ledger::{earned, scheduled},
 };
-use alloy_primitives::B256;
-use chainflix_contracts::{IRegistry, REGISTRY_ADDRESS, SolCall as _};
-use chainflix_node::{keys, network::Layout};
-use chainflix_primitives::{AccountAddress, AccountKey, Magnet};
-use chainflix_rpc::send_transaction;
+use chainflix_node::keys;
+use chainflix_primitives::{AccountAddress, AccountKey};
 use serde_json::Value;
 use std::{path::Path, time::Duration};
 
@@ -52,7 +49,7 @@ async fn coins_appear_by_watching_alone_and_add_up_to_the_schedule() {
     assert!(scheduled > 0);
     assert_eq!(rewards.values().sum::<u128>(), scheduled);
     let accounts = demo.json()["accounts"].clone();
-    for role in ["creator", "supervisor"] {
+    for role in ["creator", "supervisor", "operation"] {
         let account: AccountAddress = serde_json::from_value(accounts[role].clone()).unwrap();
         assert!(rewards[&account] > 0, "the {role} earned nothing");
     }
@@ -66,19 +63,40 @@ async fn coins_appear_by_watching_alone_and_add_up_to_the_schedule() {
     assert_eq!(named(&events, "ended")[0]["accepted"], 0);
     assert!(named(&events, "play-started").iter().all(|event| event["mining"] == false));
 
+    coins_are_bonded_and_leave_late(&demo, &data, viewer, &key);
     a_takedown_stops_it(&demo, &data, folder.path()).await;
     assert!(demo.stop().success());
+}
+
+/// Runs a command that says JSON.
+fn told(command: &[&str]) -> Value {
+    let output = run(&[command, &["--json"][..]].concat());
+    assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
+/// Earned coins stand for the viewer until it asks them back, and then wait.
+fn coins_are_bonded_and_leave_late(demo: &Demo, data: &Path, viewer: AccountAddress, key: &Path) {
+    let rpc = demo.json()["rpc"].as_str().unwrap().to_owned();
+    let place = ["--wallet", key.to_str().unwrap(), "--rpc", &rpc];
+    let told_of = |words: &[&str]| told(&[&["wallet"][..], words, &place[..]].concat());
+    assert_eq!(told_of(&["bond", "5"])["bondedWei"], "5000000000000000000");
+    told(&["supervise", "vouch", &viewer.to_string(), "--network", data.to_str().unwrap()]);
+    let standing = told_of(&["unbond", "1.5"]);
+    assert_eq!((&standing["bondedWei"], &standing["vouched"]), (&"3500000000000000000".into(), &true.into()));
+    assert_eq!(standing["leavingWei"], "1500000000000000000");
+    let early = run(&[&["wallet", "withdraw"][..], &place].concat());
+    let words = String::from_utf8_lossy(&early.stderr).into_owned();
+    assert!(early.status.code() == Some(1) && words.contains("can be withdrawn in"), "{words}");
 }
 
 /// Two blocks after the takedown nobody gets a PlayCode any more.
 async fn a_takedown_stops_it(demo: &Demo, data: &Path, folder: &Path) {
     let client = demo.client();
-    let magnet: Magnet = demo.magnet().parse().unwrap();
-    let supervisor = Layout::open(&data.join("network")).unwrap().account("supervisor").unwrap();
-    let call = IRegistry::takeDownCall { magnet: B256::from(magnet.0), reason: "a test".into() }.abi_encode();
-    let registry = AccountAddress(REGISTRY_ADDRESS.into_array());
-    let receipt = send_transaction(&client, &supervisor, Some(registry), 0, call).await.unwrap();
-    until("two blocks", async || client.head().await.unwrap().number >= receipt.block + 2).await;
+    let decide = |words: &[&str]| told(&[&["supervise"][..], words, &["--network", data.to_str().unwrap()]].concat());
+    let magnet = demo.magnet();
+    let block = decide(&["takedown", &magnet, "--reason", "a test"])["block"].as_u64().unwrap();
+    until("two blocks", async || client.head().await.unwrap().number >= block + 2).await;
 
     let key = folder.join("latecomer.key");
     keys::write(&key, &[8; 32]).unwrap();

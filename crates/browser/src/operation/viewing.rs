@@ -7,7 +7,7 @@ use crate::{
 };
 use chainflix_primitives::{
     AccountAddress, BlockHash, Digest, Grant, GrantId, Magnet, Manifest, NetworkGenesis, NodeId, PlayAnswer, PlayCode,
-    PlayId, Signed,
+    PlayId, Receipt, Signed,
 };
 use chainflix_viewer::{Film, Playback, ViewError, Viewer};
 use serde::{Deserialize, Serialize};
@@ -113,6 +113,17 @@ pub(super) fn delivery_push(cell: &mut Playback, input: &[u8], out: &mut Vec<u8>
     Ok(write_json(out, &Pushed { verified_end: cell.verified_end(), complete: cell.is_complete() })?)
 }
 
+pub(super) fn delivery_layer(cell: &mut Playback, out: &mut Vec<u8>) -> Result<(), Refusal> {
+    out.extend_from_slice(cell.delivery_layer()?.expose());
+    Ok(())
+}
+
+pub(super) fn delivery_push_stripped(cell: &mut Playback, input: &[u8], out: &mut Vec<u8>) -> Result<(), Refusal> {
+    let (delivered, sealed) = input.split_at(input.len() / 2);
+    cell.push_stripped(delivered, sealed)?;
+    Ok(write_json(out, &Pushed { verified_end: cell.verified_end(), complete: cell.is_complete() })?)
+}
+
 pub(super) fn delivery_end(cell: &mut Playback, out: &mut Vec<u8>) -> Result<(), Refusal> {
     Ok(write_json(out, &cell.end_delivery())?)
 }
@@ -122,11 +133,14 @@ pub(super) fn delivery_end(cell: &mut Playback, out: &mut Vec<u8>) -> Result<(),
 struct RequestPlay {
     grant: GrantId,
     supersedes: Option<PlayId>,
+    #[serde(default)]
+    layers: Vec<Magnet>,
     now_ms: u64,
 }
 
 pub(super) fn play_request(cell: &mut Playback, input: &[u8], out: &mut Vec<u8>) -> Result<(), Refusal> {
-    let RequestPlay { grant, supersedes, now_ms } = read_json(input)?;
+    let RequestPlay { grant, supersedes, layers, now_ms } = read_json(input)?;
+    cell.show(layers);
     Ok(write_json(out, &cell.play_request(grant, supersedes, now_ms))?)
 }
 
@@ -150,6 +164,17 @@ struct ReadBytes {
 pub(super) fn read(cell: &mut Playback, input: &[u8], out: &mut Vec<u8>) -> Result<(), Refusal> {
     let ReadBytes { start, end } = read_json(input)?;
     out.extend(cell.read(start, end)?);
+    Ok(())
+}
+
+pub(super) fn read_sealed(cell: &mut Playback, input: &[u8], out: &mut Vec<u8>) -> Result<(), Refusal> {
+    let ReadBytes { start, end } = read_json(input)?;
+    out.extend_from_slice(cell.read_sealed(start, end)?);
+    Ok(())
+}
+
+pub(super) fn content_layer(cell: &mut Playback, out: &mut Vec<u8>) -> Result<(), Refusal> {
+    out.extend_from_slice(cell.content_layer()?.expose());
     Ok(())
 }
 
@@ -203,4 +228,20 @@ struct Prove {
 pub(super) fn prove(cell: &mut Playback, input: &[u8], out: &mut Vec<u8>) -> Result<(), Refusal> {
     let Prove { slot, nonce } = read_json(input)?;
     Ok(write_json(out, &cell.prove(slot, nonce)?)?)
+}
+
+pub(super) fn opening(cell: &mut Playback, out: &mut Vec<u8>) -> Result<(), Refusal> {
+    Ok(write_json(out, &cell.opening()?)?)
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct ShowEvidence {
+    receipt: Receipt,
+    chunk: Option<u32>,
+}
+
+pub(super) fn evidence(cell: &mut Playback, input: &[u8], out: &mut Vec<u8>) -> Result<(), Refusal> {
+    let ShowEvidence { receipt, chunk } = read_json(input)?;
+    Ok(write_json(out, &cell.evidence(&receipt, chunk)?)?)
 }

@@ -33,6 +33,7 @@ mod filters;
 mod finalize;
 mod import;
 mod json_rpc;
+mod logs;
 mod open;
 mod pool;
 #[cfg(test)]
@@ -52,7 +53,7 @@ pub use build::{BlockRequest, BuildError};
 pub use call::CallError;
 pub use ethrex_common::{
     Address, H256, U256,
-    types::{Block, BlockHeader, Withdrawal},
+    types::{Block, BlockHeader, Log, Withdrawal},
 };
 pub use finalize::FinalizeError;
 pub use import::{ImportError, InvalidBlock};

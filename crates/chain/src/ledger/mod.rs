@@ -1,20 +1,29 @@
 //! Keeps the view ledger of final blocks durably, and previews it for blocks that are not final yet.
 //!
 //! ```text
-//! consensus ── commit(height, payload) ──▶ settle (pure) ──▶ one redb transaction: state, view block, plays
-//!           ── preview(pending) ─────────▶ the state that a candidate block builds on, in memory only
+//! consensus ── commit(block) ──────▶ advance (pure) ──▶ one redb transaction: state, view block, awards
+//!           ── preview(candidates) ▶ the state that a candidate block builds on, in memory only
 //! ```
 //!
 //! Its own database, apart from the EVM's state: the paper's Play Data database. The block height is stored in the same
 //! transaction as what the block did, so that after any crash the two can be brought together again from the archive of
 //! final blocks. What settles, and what it pays, is decided in `chainflix-proof-of-view`.
+//!
+//! A block of many plays takes seconds to count, and every validator meets it three times: it votes on it, builds on it,
+//! and commits it. It is counted once (`steps`).
 
+mod parts;
+mod prune;
 mod query;
+mod row;
+mod steps;
 mod store;
+mod write;
 
-pub use chainflix_proof_of_view::{SettleError, Settlement};
-pub use chainflix_token::Credit;
-pub use query::{PlayPlace, ViewBlock};
+pub use chainflix_proof_of_view::{BlockPlace, Owed, SettleError, Settlement};
+pub use chainflix_token::{Credit, RolePay};
+pub use query::{Awarded, PlayPlace, PlayState, ROWS_MAX, Summary, ViewBlock};
+pub use store::StoreError;
 
 use chainflix_primitives::{BlockHash, Digest, NetworkGenesis, ViewPayload};
 use chainflix_proof_of_view::LedgerState;
@@ -22,7 +31,8 @@ use std::{
     path::Path,
     sync::{Arc, PoisonError, RwLock},
 };
-use store::{Store, StoreError};
+use steps::{Steps, Version};
+use store::Store;
 
 /// Why the ledger cannot go on.
 #[derive(Debug, thiserror::Error)]
@@ -37,7 +47,13 @@ pub enum LedgerError {
     /// A block was left out.
     #[error("the view ledger is at height {height}; block {given} does not follow")]
     Gap { height: u64, given: u64 },
-    /// A final block whose payload does not settle: the chain or this node is broken.
+    /// The plays of an old view block, of which only the summary is kept.
+    #[error("the plays of view block {view_block} are not kept any more; its summary is")]
+    Pruned { view_block: u64 },
+    /// A block of another chain.
+    #[error("block {height} builds on {given}, the view ledger's last block is {expected}")]
+    OtherParent { height: u64, expected: BlockHash, given: BlockHash },
+    /// A block whose payload does not settle: the chain or this node is broken.
     #[error("the payload of block {height} does not settle")]
     Settle {
         height: u64,
@@ -46,24 +62,43 @@ pub enum LedgerError {
     },
 }
 
+/// A block that is not final yet, as far as the ledger looks at it.
+#[derive(Clone, Debug)]
+pub struct Candidate {
+    /// Where it stands.
+    pub place: BlockPlace,
+    /// What it says about views.
+    pub payload: Option<Arc<ViewPayload>>,
+}
+
+/// The last committed block and what it left.
+#[derive(Clone)]
+struct Current {
+    height: u64,
+    /// `None` before the first block.
+    hash: Option<BlockHash>,
+    version: Version,
+}
+
 /// The ledger of all final blocks. Clones share one database.
 #[derive(Clone)]
 pub struct ViewLedger {
     genesis: Arc<NetworkGenesis>,
     store: Arc<Store>,
-    /// Height of the last committed block and the state after it; written by `commit` alone.
-    current: Arc<RwLock<(u64, LedgerState)>>,
+    steps: Arc<Steps>,
+    /// Written by `commit` alone.
+    current: Arc<RwLock<Current>>,
 }
 
 impl ViewLedger {
     /// Opens (or starts) the ledger in the file `path`.
     pub fn open(path: &Path, genesis: Arc<NetworkGenesis>) -> Result<Self, LedgerError> {
-        Self::with(Store::open(path)?, genesis)
+        Self::with(Store::open(path, &genesis.params)?, genesis)
     }
 
     /// A ledger that is gone with the process.
     pub fn in_memory(genesis: Arc<NetworkGenesis>) -> Result<Self, LedgerError> {
-        Self::with(Store::in_memory()?, genesis)
+        Self::with(Store::in_memory(&genesis.params)?, genesis)
     }
 
     fn with(store: Store, genesis: Arc<NetworkGenesis>) -> Result<Self, LedgerError> {
@@ -72,61 +107,74 @@ impl ViewLedger {
         if found != expected {
             return Err(LedgerError::OtherNetwork { expected, found });
         }
-        let current = store.load(&genesis.params)?;
-        Ok(Self { genesis, store: Arc::new(store), current: Arc::new(RwLock::new(current)) })
+        let (height, hash, state) = match store.load()? {
+            Some(stored) => (stored.height, Some(stored.hash), stored.state),
+            None => (0, None, LedgerState::default()),
+        };
+        let steps = Steps::default();
+        let current = Current { height, hash, version: steps.begin(state) };
+        Ok(Self { genesis, store: Arc::new(store), steps: Arc::new(steps), current: Arc::new(RwLock::new(current)) })
     }
 
     /// Height of the last committed block; 0 before the first.
     pub fn height(&self) -> u64 {
-        self.read().0
+        self.read().height
     }
 
     /// The state after the last committed block.
     pub fn state(&self) -> LedgerState {
-        self.read().1
+        self.read().version.state
     }
 
-    fn read(&self) -> (u64, LedgerState) {
+    fn read(&self) -> Current {
         // Cloning shares structure, and a writer that panicked left the old value whole.
         self.current.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// The state after blocks that are not final yet, whose payloads are `pending`, oldest first.
-    pub fn preview(&self, pending: &[Arc<ViewPayload>]) -> Result<Preview, LedgerError> {
-        let (height, mut state) = self.read();
-        for payload in pending {
-            // The block that carries it was checked against its own time when it was voted on.
-            let settled = state.settle(&self.genesis, payload, u64::MAX);
-            state = settled.map_err(|source| LedgerError::Settle { height, source })?.next;
+    /// The state after blocks that are not final yet: all that follow the last committed one, oldest first.
+    pub fn preview(&self, candidates: &[Candidate]) -> Result<Preview, LedgerError> {
+        let mut version = self.read().version;
+        for Candidate { place, payload } in candidates {
+            let stepped = self.steps.step(&self.genesis, &version, place, payload.as_ref());
+            version = stepped.map_err(|source| LedgerError::Settle { height: place.height, source })?.0;
         }
-        Ok(Preview { genesis: self.genesis.clone(), state })
+        Ok(Preview { genesis: self.genesis.clone(), steps: self.steps.clone(), version })
     }
 
-    /// Takes a final block. Durable when it returns; a height that is already there changes nothing.
+    /// Takes a final block, whose hash is `hash`. Durable when it returns; a height that is already there changes nothing
+    /// and answers `None`.
     ///
     /// Blocks the thread for a disk write. Calls come one at a time, from the finalizer.
     pub fn commit(
         &self,
-        height: u64,
-        block: BlockHash,
-        time_ms: u64,
-        payload: Option<&ViewPayload>,
-    ) -> Result<Option<Settlement>, LedgerError> {
-        let (at, state) = self.read();
-        if height <= at {
+        place: &BlockPlace,
+        hash: BlockHash,
+        payload: Option<&Arc<ViewPayload>>,
+    ) -> Result<Option<Arc<Settlement>>, LedgerError> {
+        let current = self.read();
+        if place.height <= current.height {
             return Ok(None);
         }
-        if height != at + 1 {
-            return Err(LedgerError::Gap { height: at, given: height });
+        check_follows(&current, place)?;
+        let stepped = self.steps.step(&self.genesis, &current.version, place, payload);
+        let (version, settlement) = stepped.map_err(|source| LedgerError::Settle { height: place.height, source })?;
+        self.store.commit(place, hash, &current.version.state, payload, &settlement)?;
+        let next = Current { height: place.height, hash: Some(hash), version };
+        *self.current.write().unwrap_or_else(PoisonError::into_inner) = next;
+        Ok(Some(settlement))
+    }
+}
+
+fn check_follows(current: &Current, place: &BlockPlace) -> Result<(), LedgerError> {
+    let height = current.height;
+    if place.height != height + 1 {
+        return Err(LedgerError::Gap { height, given: place.height });
+    }
+    match current.hash {
+        Some(expected) if expected != place.parent => {
+            Err(LedgerError::OtherParent { height: place.height, expected, given: place.parent })
         }
-        let settled = payload.map(|payload| state.settle(&self.genesis, payload, time_ms)).transpose();
-        let settled = settled.map_err(|source| LedgerError::Settle { height, source })?;
-        let views = payload.zip(settled.as_ref());
-        let place = store::Place { height, block, time_ms };
-        self.store.commit(&self.genesis.params, &place, views)?;
-        let next = settled.as_ref().map_or(state, |settlement| settlement.next.clone());
-        *self.current.write().unwrap_or_else(PoisonError::into_inner) = (height, next);
-        Ok(settled)
+        _ => Ok(()),
     }
 }
 
@@ -134,33 +182,38 @@ impl ViewLedger {
 #[derive(Clone)]
 pub struct Preview {
     genesis: Arc<NetworkGenesis>,
-    state: LedgerState,
+    steps: Arc<Steps>,
+    version: Version,
 }
 
 impl Preview {
     /// Root over everything settled: the header's parent beacon root (EIP-4788).
     pub fn root(&self) -> Digest {
-        self.state.head().root
+        self.state().head().root
     }
 
     /// The last settled slot.
     pub fn last_slot(&self) -> Option<u64> {
-        self.state.head().last_slot
+        self.state().head().last_slot
     }
 
     /// Index of the next withdrawal (EIP-4895).
     pub fn next_withdrawal_index(&self) -> u64 {
-        self.state.head().withdrawals
+        self.state().head().withdrawals
     }
 
     /// The state itself.
     pub fn state(&self) -> &LedgerState {
-        &self.state
+        &self.version.state
     }
 
-    /// What `payload` does in a block of time `block_time_ms`.
-    pub fn settle(&self, payload: &ViewPayload, block_time_ms: u64) -> Result<Settlement, SettleError> {
-        self.state.settle(&self.genesis, payload, block_time_ms)
+    /// What a block at `place` with this payload does. Every block does something as time passes, also one without.
+    pub fn settle(
+        &self,
+        place: &BlockPlace,
+        payload: Option<&Arc<ViewPayload>>,
+    ) -> Result<Arc<Settlement>, SettleError> {
+        self.steps.step(&self.genesis, &self.version, place, payload).map(|(_, settlement)| settlement)
     }
 }
 

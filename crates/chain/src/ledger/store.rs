@@ -3,30 +3,44 @@
 //! | table | key | value |
 //! |---|---|---|
 //! | `network` | — | digest of the network genesis |
-//! | `state` | — | height, block hash, [`LedgerHead`] |
-//! | `view_block` | view block | slot, block, time, payload, accepted plays, awards (Borsh) |
+//! | `state` | — | height, block hash, ledger head |
+//! | `summary` | view block | slot, block, time, reward, root, viewers; what it paid, void plays |
+//! | `view_block` | view block, part | payload, carried plays and their weights, compressed |
 //! | `play` | PlayId | view block, place in its payload |
-//! | `account_play` | account, view block, place (big-endian) | PlayId |
-//! | `mined` | account, magnet, cell | period |
-//! | `vesting` | view block | awards (Borsh) |
+//! | `account_play` | account, view block, place (big-endian) | — |
+//! | `counted` | view block, part | what counts until the period ends: mined cells, play time on creators' videos |
+//! | `standing` | account | age, play time of the day, strikes |
+//! | `pending` | view block | what it waits for: draw or votes on its audit |
+//! | `vesting` | view block | awards that are not spendable yet |
 //!
-//! One transaction a block, synced before it returns.
+//! One transaction a block, synced before it returns. `counted` is of the running period and emptied with it: it is looked
+//! up in memory alone, so that a row for each play would only cost time. Rows of `view_block` are written once, and are
+//! deleted with their index rows when they are old (`prune`): for ever kept are summaries. Rows go in by ascending keys,
+//! which a B-tree takes several times as fast as random ones.
 
-use super::query::ViewBlock;
-use borsh::{BorshDeserialize, BorshSerialize};
+use super::{
+    parts, prune,
+    row::{CountedPlay, CreditsRow, StateRow, credits, decode, decode_view_block, encode},
+    write::write_step,
+};
 use chainflix_primitives::{AccountAddress, BlockHash, Digest, ProtocolParams, ViewPayload};
-use chainflix_proof_of_view::{LedgerHead, LedgerState, MinedCell, Settlement};
-use chainflix_token::Credit;
-use redb::{Database, ReadableDatabase as _, ReadableTable as _, TableDefinition, WriteTransaction};
-use std::path::Path;
+use chainflix_proof_of_view::{BlockPlace, LedgerParts, LedgerState, PendingBlock, PendingHead, Settlement};
+use redb::{Database, ReadTransaction, ReadableDatabase as _, ReadableTable as _, TableDefinition};
+use std::{collections::HashMap, path::Path, sync::Arc};
 
 const NETWORK: TableDefinition<(), [u8; 32]> = TableDefinition::new("network");
 const STATE: TableDefinition<(), &[u8]> = TableDefinition::new("state");
-pub(super) const VIEW_BLOCK: TableDefinition<u64, &[u8]> = TableDefinition::new("view_block");
+pub(super) const VIEW_BLOCK: TableDefinition<(u64, u32), &[u8]> = TableDefinition::new("view_block");
+pub(super) const SUMMARY: TableDefinition<u64, &[u8]> = TableDefinition::new("summary");
 pub(super) const PLAY: TableDefinition<[u8; 16], (u64, u32)> = TableDefinition::new("play");
-pub(super) const ACCOUNT_PLAY: TableDefinition<([u8; 20], u64, u32), [u8; 16]> = TableDefinition::new("account_play");
-const MINED: TableDefinition<([u8; 20], [u8; 32], u32), u64> = TableDefinition::new("mined");
-const VESTING: TableDefinition<u64, &[u8]> = TableDefinition::new("vesting");
+pub(super) const ACCOUNT_PLAY: TableDefinition<([u8; 20], u64, u32), ()> = TableDefinition::new("account_play");
+pub(super) const COUNTED: TableDefinition<(u64, u32), &[u8]> = TableDefinition::new("counted");
+pub(super) const STANDING: TableDefinition<[u8; 20], &[u8]> = TableDefinition::new("standing");
+pub(super) const PENDING: TableDefinition<u64, &[u8]> = TableDefinition::new("pending");
+pub(super) const VESTING: TableDefinition<u64, &[u8]> = TableDefinition::new("vesting");
+
+/// Memory for pages, in bytes: of what is written, little is read again soon.
+const CACHE_BYTES: usize = 128 << 20;
 
 /// The database failed.
 #[derive(Debug, thiserror::Error)]
@@ -42,6 +56,12 @@ pub enum StoreError {
         #[source]
         source: std::io::Error,
     },
+    /// zstd found no memory.
+    #[error("a view block cannot be compressed")]
+    Compress(#[source] std::io::Error),
+    /// Rows that were written together do not fit together.
+    #[error("what the view ledger holds of pending view block {view_block} does not fit together")]
+    Torn { view_block: u64 },
 }
 
 impl<E: Into<redb::Error>> From<E> for StoreError {
@@ -50,73 +70,53 @@ impl<E: Into<redb::Error>> From<E> for StoreError {
     }
 }
 
-/// Where a block stands.
-pub(super) struct Place {
+/// What a store holds of the last committed block.
+pub(super) struct Stored {
     pub height: u64,
-    pub block: BlockHash,
-    pub time_ms: u64,
+    pub hash: BlockHash,
+    pub state: LedgerState,
 }
 
-#[derive(BorshSerialize, BorshDeserialize)]
-struct StoredState {
-    height: u64,
-    block: BlockHash,
-    head: LedgerHead,
-}
-
-/// Awards as they are stored.
-pub(super) type StoredCredits = Vec<(AccountAddress, u64)>;
-
-pub(super) struct Store(Database);
-
-pub(super) fn encode(value: &impl BorshSerialize) -> Vec<u8> {
-    // Writing into a vector cannot fail.
-    borsh::to_vec(value).expect("encoding into memory does not fail")
-}
-
-pub(super) fn decode<T: BorshDeserialize>(table: &'static str, bytes: &[u8]) -> Result<T, StoreError> {
-    borsh::from_slice(bytes).map_err(|source| StoreError::Corrupt { table, source })
-}
-
-/// The period that view block `number` lies in.
-fn period(params: &ProtocolParams, number: u64) -> u64 {
-    number.saturating_sub(1) / params.period_view_blocks
-}
-
-fn credits(stored: StoredCredits) -> Vec<Credit> {
-    stored.into_iter().map(|(account, gwei)| Credit { account, gwei }).collect()
+pub(super) struct Store {
+    database: Database,
+    /// View blocks whose plays are kept.
+    kept: u64,
 }
 
 impl Store {
-    pub fn open(path: &Path) -> Result<Self, StoreError> {
-        Self::prepare(Database::create(path)?)
+    pub fn open(path: &Path, params: &ProtocolParams) -> Result<Self, StoreError> {
+        Self::prepare(Database::builder().set_cache_size(CACHE_BYTES).create(path)?, params)
     }
 
-    pub fn in_memory() -> Result<Self, StoreError> {
-        Self::prepare(Database::builder().create_with_backend(redb::backends::InMemoryBackend::new())?)
+    pub fn in_memory(params: &ProtocolParams) -> Result<Self, StoreError> {
+        let backend = redb::backends::InMemoryBackend::new();
+        Self::prepare(Database::builder().create_with_backend(backend)?, params)
     }
 
     /// Readers may then rely on every table.
-    fn prepare(database: Database) -> Result<Self, StoreError> {
+    fn prepare(database: Database, params: &ProtocolParams) -> Result<Self, StoreError> {
         let write = database.begin_write()?;
         write.open_table(NETWORK)?;
         write.open_table(STATE)?;
         write.open_table(VIEW_BLOCK)?;
+        write.open_table(SUMMARY)?;
         write.open_table(PLAY)?;
         write.open_table(ACCOUNT_PLAY)?;
-        write.open_table(MINED)?;
+        write.open_table(COUNTED)?;
+        write.open_table(STANDING)?;
+        write.open_table(PENDING)?;
         write.open_table(VESTING)?;
         write.commit()?;
-        Ok(Self(database))
+        Ok(Self { database, kept: prune::kept(params) })
     }
 
-    pub fn begin_read(&self) -> Result<redb::ReadTransaction, StoreError> {
-        Ok(self.0.begin_read()?)
+    pub fn begin_read(&self) -> Result<ReadTransaction, StoreError> {
+        Ok(self.database.begin_read()?)
     }
 
     /// The network the database belongs to; `expected` if it is new.
     pub fn network(&self, expected: &Digest) -> Result<Digest, StoreError> {
-        let write = self.0.begin_write()?;
+        let write = self.database.begin_write()?;
         let found = {
             let mut table = write.open_table(NETWORK)?;
             let found = table.get(())?.map(|value| Digest(value.value()));
@@ -129,118 +129,77 @@ impl Store {
         Ok(found.unwrap_or(*expected))
     }
 
-    /// The last committed height and the state after it.
-    pub fn load(&self, params: &ProtocolParams) -> Result<(u64, LedgerState), StoreError> {
-        let read = self.0.begin_read()?;
-        let Some(stored) = read.open_table(STATE)?.get(())?.map(|value| decode::<StoredState>("state", value.value()))
-        else {
-            return Ok((0, LedgerState::default()));
-        };
-        let StoredState { height, head, .. } = stored?;
-        let running = period(params, head.view_blocks);
-        let mut mined = Vec::new();
-        for entry in read.open_table(MINED)?.iter()? {
-            let (key, made) = entry?;
-            let (account, magnet, cell_index) = key.value();
-            if made.value() == running {
-                mined.push(MinedCell {
-                    account: AccountAddress(account),
-                    magnet: chainflix_primitives::Magnet(magnet),
-                    cell_index,
-                });
-            }
+    /// The last committed block and the state after it; `None` before the first.
+    pub fn load(&self) -> Result<Option<Stored>, StoreError> {
+        let read = self.database.begin_read()?;
+        let row = read.open_table(STATE)?.get(())?.map(|value| decode::<StateRow>("state", value.value()));
+        let Some(StateRow { height, hash, head }) = row.transpose()? else { return Ok(None) };
+        let mut parts = LedgerParts { head, pending: load_pending(&read)?, ..Default::default() };
+        load_counted(&read, &mut parts)?;
+        for entry in read.open_table(STANDING)?.iter()? {
+            let (account, standing) = entry?;
+            parts.standings.push((AccountAddress(account.value()), decode("standing", standing.value())?));
         }
-        let mut vesting = Vec::new();
         for entry in read.open_table(VESTING)?.iter()? {
             let (made, value) = entry?;
-            vesting.push((made.value(), credits(decode("vesting", value.value())?)));
+            parts.vesting.push((made.value(), credits(decode::<CreditsRow>("vesting", value.value())?)));
         }
-        Ok((height, LedgerState::restore(head, mined, vesting)))
+        Ok(Some(Stored { height, hash, state: LedgerState::restore(parts) }))
     }
 
+    /// Writes what a block did to the state `before` it.
     pub fn commit(
         &self,
-        params: &ProtocolParams,
-        place: &Place,
-        views: Option<(&ViewPayload, &Settlement)>,
+        place: &BlockPlace,
+        hash: BlockHash,
+        before: &LedgerState,
+        payload: Option<&Arc<ViewPayload>>,
+        settlement: &Settlement,
     ) -> Result<(), StoreError> {
-        let write = self.0.begin_write()?;
-        {
-            let mut table = write.open_table(STATE)?;
-            let before = table.get(())?.map(|value| decode::<StoredState>("state", value.value())).transpose()?;
-            let head = match views {
-                Some((_, settlement)) => settlement.next.head().clone(),
-                None => before.map(|stored| stored.head).unwrap_or_default(),
-            };
-            let state = StoredState { height: place.height, block: place.block, head };
-            table.insert((), encode(&state).as_slice())?;
-        }
-        if let Some((payload, settlement)) = views {
-            insert_view_block(&write, place, payload, settlement)?;
-            insert_mined(&write, params, payload, settlement)?;
-            insert_vesting(&write, params, settlement)?;
+        let write = self.database.begin_write()?;
+        let state = StateRow { height: place.height, hash, head: settlement.next.head().clone() };
+        write.open_table(STATE)?.insert((), encode(&state).as_slice())?;
+        write_step(&write, place, before, payload, settlement)?;
+        if let Some(made) = &settlement.made {
+            prune::prune(&write, made.view_block, self.kept)?;
         }
         write.commit()?;
         Ok(())
     }
 }
 
-fn insert_view_block(
-    write: &WriteTransaction,
-    place: &Place,
-    payload: &ViewPayload,
-    settlement: &Settlement,
-) -> Result<(), StoreError> {
-    let number = settlement.view_block;
-    let view_block = ViewBlock {
-        number,
-        slot: payload.proposal.slot,
-        height: place.height,
-        time_ms: place.time_ms,
-        reward_gwei: settlement.reward_gwei,
-        // A payload has at most 8192 plays.
-        accepted: settlement.accepted.iter().map(|play| play.index as u32).collect(),
-        awarded: settlement.awarded.iter().map(|credit| (credit.account, credit.gwei)).collect(),
-        payload: payload.clone(),
+/// What counts until the period ends: the same sums as play by play.
+fn load_counted(read: &ReadTransaction, parts: &mut LedgerParts) -> Result<(), StoreError> {
+    let table = read.open_table(COUNTED)?;
+    let newest = parts.head.view_blocks;
+    let mut next = table.first()?.map(|(key, _)| key.value().0);
+    let mut times = HashMap::<_, u64>::new();
+    while let Some(view_block) = next.filter(|view_block| *view_block <= newest) {
+        let row = parts::read(&table, view_block)?.ok_or(StoreError::Torn { view_block })?;
+        for CountedPlay { mined, viewer, creator, play_ms } in decode::<Vec<CountedPlay>>("counted", &row)? {
+            parts.mined.push(mined);
+            let time_ms = times.entry((viewer, creator)).or_default();
+            *time_ms = time_ms.saturating_add(play_ms);
+        }
+        next = Some(view_block + 1);
+    }
+    parts.creator_times = times.into_iter().collect();
+    Ok(())
+}
+
+/// The view blocks that wait for their audit, with what their votes said.
+fn load_pending(read: &ReadTransaction) -> Result<Vec<PendingBlock>, StoreError> {
+    let view_blocks = read.open_table(VIEW_BLOCK)?;
+    let load = |view_block: u64, head: &[u8]| {
+        let head: PendingHead = decode("pending", head)?;
+        let row = parts::read(&view_blocks, view_block)?.map(|bytes| decode_view_block(&bytes)).transpose()?;
+        let restored = row.and_then(|row| PendingBlock::restore(head, Arc::new(row.payload), &row.carried));
+        restored.ok_or(StoreError::Torn { view_block })
     };
-    write.open_table(VIEW_BLOCK)?.insert(number, encode(&view_block).as_slice())?;
-    let (mut plays, mut by_account) = (write.open_table(PLAY)?, write.open_table(ACCOUNT_PLAY)?);
-    for index in &view_block.accepted {
-        let code = &payload.proposal.plays[*index as usize].code.body;
-        plays.insert(code.id.0, (number, *index))?;
-        by_account.insert((code.account.0, number, *index), code.id.0)?;
+    let mut pending = Vec::new();
+    for entry in read.open_table(PENDING)?.iter()? {
+        let (view_block, head) = entry?;
+        pending.push(load(view_block.value(), head.value())?);
     }
-    Ok(())
-}
-
-fn insert_mined(
-    write: &WriteTransaction,
-    params: &ProtocolParams,
-    payload: &ViewPayload,
-    settlement: &Settlement,
-) -> Result<(), StoreError> {
-    let running = period(params, settlement.view_block);
-    let mut table = write.open_table(MINED)?;
-    if running > 0 && period(params, settlement.view_block - 1) != running {
-        table.retain(|_, made| made == running)?;
-    }
-    for play in &settlement.accepted {
-        let cell = MinedCell::of(&payload.proposal.plays[play.index]);
-        table.insert((cell.account.0, cell.magnet.0, cell.cell_index), running)?;
-    }
-    Ok(())
-}
-
-fn insert_vesting(
-    write: &WriteTransaction,
-    params: &ProtocolParams,
-    settlement: &Settlement,
-) -> Result<(), StoreError> {
-    let mut table = write.open_table(VESTING)?;
-    let awarded: StoredCredits = settlement.awarded.iter().map(|credit| (credit.account, credit.gwei)).collect();
-    table.insert(settlement.view_block, encode(&awarded).as_slice())?;
-    if let Some(due) = settlement.view_block.checked_sub(params.vesting_view_blocks) {
-        table.retain(|made, _| made > due)?;
-    }
-    Ok(())
+    Ok(pending)
 }

@@ -176,17 +176,19 @@ fn free_addresses(count: usize) -> Vec<SocketAddr> {
     listeners.iter().map(|listener| listener.local_addr().unwrap()).collect()
 }
 
-/// Has the votes of every finished slot, as if all validators had cast them at once.
+/// Has the votes on every finished slot and every audit, as if all validators had cast them at once.
 struct TestDesk {
     genesis: NetworkGenesis,
 }
 
 impl PayloadSource for TestDesk {
-    fn payload(&self, preview: &Preview) -> Option<ViewPayload> {
+    fn payload(&self, preview: &Preview) -> Option<Arc<ViewPayload>> {
         let running = self.genesis.params.slot_at(self.genesis.genesis_time_ms, testing::now_ms());
         let finished = running.checked_sub(1)?;
+        let audits = testing::audits_of(&self.genesis, preview);
         let new = preview.last_slot().is_none_or(|last| last < finished);
-        new.then(|| testing::payload_of(&self.genesis, finished))
+        let slot = new.then(|| testing::payload_of(&self.genesis, finished).slot).flatten();
+        (slot.is_some() || !audits.is_empty()).then(|| Arc::new(ViewPayload { slot, audits }))
     }
 }
 

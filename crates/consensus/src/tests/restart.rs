@@ -14,10 +14,12 @@ async fn a_validator_without_its_evm_catches_up() {
     let mut network = Network::start(4, Kept::OnDisk).await;
     network.reach(3).await;
     network.stop(3).await;
+    let left = network.common_height();
     // The other three go on without it, and pay somebody it has not heard of.
     let first = network.validators[0].as_ref().unwrap();
     send(first, &payment(network.genesis.chain_id, 0, PAID, 5)).await;
-    let goal = network.common_height() + 3;
+    // Long enough for view blocks: a slot is a second.
+    let goal = network.common_height() + 12;
     network.reach(goal).await;
 
     std::fs::remove_dir_all(network.folder(3, "execution")).unwrap();
@@ -26,6 +28,19 @@ async fn a_validator_without_its_evm_catches_up() {
     network.agreed_hash(goal).await;
     let (returned, first) = (network.validators[3].as_ref().unwrap(), network.validators[0].as_ref().unwrap());
     assert_eq!(returned.balance(PAID).await, first.balance(PAID).await);
+    // The plays of view blocks it missed came with the blocks: it holds every one that the others hold.
+    let settled = first
+        .ledger
+        .summaries(u64::MAX, 1_000)
+        .unwrap()
+        .into_iter()
+        .filter(|summary| summary.award.as_ref().is_some_and(|award| award.height <= goal));
+    let settled: Vec<_> = settled.collect();
+    assert!(settled.iter().any(|summary| summary.height > left), "none was settled meanwhile");
+    for summary in settled {
+        let held = first.ledger.view_block(summary.number).unwrap();
+        assert!(held.is_some() && returned.ledger.view_block(summary.number).unwrap() == held);
+    }
     network.stop_all().await;
 }
 

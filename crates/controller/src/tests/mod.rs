@@ -65,7 +65,7 @@ impl Chain {
         let RegisteredCell { cell, size } = self.cells.lock().unwrap()[request.cell_index as usize];
         let card = &candidates[0];
         card.verify(&card.body.account).unwrap();
-        let key = self.secret.download_key(&request.account, &cell);
+        let key = self.secret.view_key(&request.account, &request.magnet).download_key(&cell);
         let grant = Grant {
             id: GrantId([self.grants.fetch_add(1, Ordering::SeqCst); 16]),
             viewer: request.account,

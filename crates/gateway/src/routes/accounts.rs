@@ -4,33 +4,30 @@ use super::words::Named;
 use crate::{error::GatewayError, server::Gateway};
 use axum::{
     Json,
-    extract::State,
+    extract::{Query, State},
     http::header,
     response::{IntoResponse, Response},
 };
 use chainflix_primitives::AccountAddress;
-use chainflix_rpc::types::PlayQuery;
-use serde_json::json;
+use chainflix_rpc::types::{AccountQuery, PlayCursor};
+use serde::Deserialize;
 use std::sync::Arc;
 
-/// Newest plays that are shown.
+/// Plays of one page.
 const PLAYS: u32 = 50;
+
+#[derive(Deserialize)]
+pub(super) struct Page {
+    /// Where it begins; with the newest play when absent.
+    from: Option<PlayCursor>,
+}
 
 pub(super) async fn account(
     State(gateway): State<Arc<Gateway>>,
     Named(account): Named<AccountAddress>,
+    page: Result<Query<Page>, axum::extract::rejection::QueryRejection>,
 ) -> Result<Response, GatewayError> {
-    let validators = gateway.validators();
-    let (balance, pending_gwei, plays) = tokio::try_join!(
-        validators.balance(account),
-        validators.pending_gwei(account),
-        validators.plays(PlayQuery { account, count: PLAYS }),
-    )?;
-    // Decimal text: a browser's numbers end at 2^53.
-    let words = json!({
-        "balanceWei": balance.to_string(),
-        "pendingGwei": pending_gwei.to_string(),
-        "plays": plays,
-    });
-    Ok(([(header::CACHE_CONTROL, "no-store")], Json(words)).into_response())
+    let Query(Page { from }) = page.map_err(|error| GatewayError::Malformed { reason: error.body_text() })?;
+    let report = gateway.validators().account(AccountQuery { account, count: PLAYS, from }).await?;
+    Ok(([(header::CACHE_CONTROL, "no-store")], Json(report)).into_response())
 }

@@ -30,6 +30,8 @@ pub(crate) fn router() -> Router<Arc<Gateway>> {
         .route("/api/plays/{play}", get(plays::status))
         .route("/api/receipts", post(plays::receipt))
         .route("/api/proofs", post(plays::proof))
+        .route("/api/openings", post(plays::opening))
+        .route("/api/evidence", post(plays::evidence))
         .route("/api/accounts/{address}", get(accounts::account))
         .route("/rpc", post(proxy::forward))
         .fallback(elsewhere)

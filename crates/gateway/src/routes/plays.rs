@@ -1,14 +1,16 @@
 //! What a viewer asks for and hands in while it watches.
 
-use super::words::{Named, Words};
+use super::words::{CHUNKS_BYTES_MAX, Named, Words};
 use crate::{error::GatewayError, server::Gateway};
 use axum::{
     Json,
     extract::{ConnectInfo, State},
     http::{HeaderMap, StatusCode},
 };
-use chainflix_primitives::{Grant, GrantRequest, PlayAnswer, PlayData, PlayId, PlayRequest, Receipt, Signed};
-use chainflix_rpc::types::PlayReport;
+use chainflix_primitives::{
+    Evidence, Grant, GrantRequest, Opening, PlayAnswer, PlayData, PlayId, PlayRequest, Receipt, Signed,
+};
+use chainflix_rpc::types::{DisputeReport, PlayReport};
 use std::{net::SocketAddr, sync::Arc};
 
 type Shared = State<Arc<Gateway>>;
@@ -61,4 +63,25 @@ pub(super) async fn proof(
 ) -> Result<StatusCode, GatewayError> {
     gateway.validators_for(peer, &headers).submit_proof(&proof).await?;
     Ok(StatusCode::NO_CONTENT)
+}
+
+/// `POST /api/openings`
+pub(super) async fn opening(
+    State(gateway): Shared,
+    ConnectInfo(peer): Peer,
+    headers: HeaderMap,
+    Words(opening): Words<Signed<Opening>, CHUNKS_BYTES_MAX>,
+) -> Result<StatusCode, GatewayError> {
+    gateway.validators_for(peer, &headers).submit_opening(&opening).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// `POST /api/evidence`
+pub(super) async fn evidence(
+    State(gateway): Shared,
+    ConnectInfo(peer): Peer,
+    headers: HeaderMap,
+    Words(evidence): Words<Signed<Evidence>, CHUNKS_BYTES_MAX>,
+) -> Result<Json<DisputeReport>, GatewayError> {
+    Ok(Json(gateway.validators_for(peer, &headers).submit_evidence(&evidence).await?))
 }

@@ -12,18 +12,20 @@ use std::{fmt::Display, str::FromStr};
 
 /// Longest JSON body, in bytes: a signed grant has about two thousand.
 const WORDS_BYTES_MAX: usize = 64 << 10;
+/// Longest JSON body that shows chunks of a cell: sixteen of 16 KiB in hex, with their paths.
+pub(super) const CHUNKS_BYTES_MAX: usize = 1 << 20;
 
-/// A body of JSON.
-pub(super) struct Words<T>(pub T);
+/// A body of JSON, of at most so many bytes.
+pub(super) struct Words<T, const BYTES_MAX: usize = WORDS_BYTES_MAX>(pub T);
 
 /// A name in the path.
 pub(super) struct Named<T>(pub T);
 
-impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Words<T> {
+impl<T: DeserializeOwned, S: Send + Sync, const BYTES_MAX: usize> FromRequest<S> for Words<T, BYTES_MAX> {
     type Rejection = GatewayError;
 
     async fn from_request(request: Request, _: &S) -> Result<Self, GatewayError> {
-        let body = read(request, WORDS_BYTES_MAX).await?;
+        let body = read(request, BYTES_MAX).await?;
         serde_json::from_slice(&body).map(Self).map_err(malformed)
     }
 }

@@ -3,6 +3,7 @@
 use super::village::*;
 use crate::{Options, deliveries::Patience, network::NetworkError, web_app::WebApp};
 use bytes::Bytes;
+use chainflix_primitives::{Digest, Evidence, GrantId, OpenedChunk, Opening, PlayId, Signed};
 use serde_json::json;
 use std::{sync::atomic::Ordering, time::Duration};
 
@@ -26,6 +27,25 @@ async fn bytes_pass_untouched_and_the_receipt_reaches_the_provider() {
     assert_eq!(*village.peers.finished.lock().unwrap(), [20]);
     assert_eq!(village.peers.running.load(Ordering::SeqCst), 0);
     assert_eq!(village.post("/api/receipts", &receipt(1, 20)).await.status(), 204, "again is no harm");
+}
+
+#[tokio::test]
+async fn chunks_of_a_cell_are_longer_than_other_words() {
+    let village = village().await;
+    village.validator.answer("cfx_submitOpening", json!({"result": true}));
+    let chunk = OpenedChunk { sealed: vec![7; 16 << 10], path: vec![Digest([8; 32]); 12] };
+    let opening = |chunks: usize| {
+        let chunks = vec![chunk.clone(); chunks];
+        Signed::new(Opening { play: PlayId([1; 16]), download_key: [2; 32], chunks }, &key())
+    };
+    assert_eq!(village.post("/api/openings", &opening(16)).await.status(), 204);
+    assert_eq!(village.post("/api/openings", &opening(40)).await.status(), 413);
+    village.validator.answer("cfx_submitEvidence", json!({"result": {"state": "open", "chunk": 3}}));
+    let hashes = vec![9; 4_096 * 32];
+    let opened = Some((3, chunk));
+    let evidence = Evidence { grant: GrantId([1; 16]), hashes, opened, download_key: [2; 32] };
+    let answer = village.post_json("/api/evidence", &Signed::new(evidence, &key())).await;
+    assert_eq!(answer, (200, json!({"state": "open", "chunk": 3})));
 }
 
 #[tokio::test]

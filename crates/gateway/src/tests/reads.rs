@@ -61,24 +61,33 @@ async fn a_manifest_is_checked_kept_and_kept_by_browsers() {
 }
 
 #[tokio::test]
-async fn an_account_shows_coins_a_browser_can_count() {
+async fn an_account_shows_coins_a_browser_can_count_and_its_plays_page_by_page() {
     let village = village().await;
-    let play = json!({"play": PlayId([1; 16]), "magnet": Magnet([1; 32]), "cellIndex": 0, "viewBlock": 1, "slot": 2});
-    village.validator.answer("eth_getBalance", json!({"result": "0xde0b6b3a7640000"}));
-    village.validator.answer("cfx_pending", json!({"result": {"gwei": "90000000000"}}));
-    village.validator.answer("cfx_plays", json!({"result": [play]}));
-    let (status, account) = village.get_json(&format!("/api/accounts/{}", AccountAddress([1; 20]))).await;
-    assert_eq!(status, 200);
-    let expected = json!({"balanceWei": "1000000000000000000", "pendingGwei": "90000000000", "plays": [play]});
-    assert_eq!(account, expected);
+    let play = json!({
+        "play": PlayId([1; 16]), "magnet": Magnet([1; 32]), "cellIndex": 0, "timeMs": 5, "status": "accepted",
+        "viewBlock": 1, "paid": [{"role": "viewer", "gwei": 27}],
+    });
+    let report = json!({
+        "balanceWei": "1000000000000000000", "pendingGwei": "90000000000", "vestingGwei": "0", "vesting": [],
+        "viewBlocks": 1, "plays": [play], "next": "1.0.7",
+    });
+    village.validator.answer("cfx_account", json!({"result": report}));
+    let path = format!("/api/accounts/{}", AccountAddress([1; 20]));
+    assert_eq!(village.get_json(&path).await, (200, report.clone()));
+    assert_eq!(village.get_json(&format!("{path}?from=1.0.7")).await, (200, report));
+    let asked = village.validator.said("cfx_account");
+    let query = |from: Value| json!({"account": AccountAddress([1; 20]), "count": 50, "from": from});
+    assert_eq!(asked[1]["params"], json!([query(json!("1.0.7"))]));
+    assert_eq!(asked[0]["params"][0]["from"], Value::Null, "the newest page first");
     assert_eq!(village.get_json("/api/accounts/me").await.0, 400);
+    assert_eq!(village.get_json(&format!("{path}?from=yesterday")).await.1["code"], "malformed");
 }
 
 #[tokio::test]
 async fn network_and_plays_are_told() {
     let village = village().await;
     let schedule = json!({
-        "viewBlocks": 3, "issuedGwei": "270", "nextRewardGwei": 90, "halvingViewBlock": 9, "lastSlot": 5,
+        "viewBlocks": 3, "pending": 0, "issuedGwei": "270", "nextRewardGwei": 90, "halvingViewBlock": 9, "lastSlot": 5,
         "root": Magnet([0; 32]), "slotMs": 14_400,
     });
     village.validator.answer("cfx_schedule", json!({"result": schedule}));
@@ -94,13 +103,14 @@ async fn network_and_plays_are_told() {
 #[tokio::test]
 async fn heads_and_view_blocks_come_as_events_and_end_with_the_gateway() {
     let village = village().await;
-    let block = |number: u64| {
+    let block = |number: u64, award: Value| {
         json!({
             "viewBlock": number, "slot": 10 + number, "block": 1, "timeMs": 1, "plays": 2, "rewardGwei": 90,
-            "viewers": [AccountAddress([1; 20])],
+            "viewers": [AccountAddress([1; 20])], "award": award,
         })
     };
-    village.validator.answer("cfx_viewBlocks", json!({"result": [block(1)]}));
+    let paid = || json!({"block": 3, "gwei": 90, "voided": 1});
+    village.validator.answer("cfx_viewBlocks", json!({"result": [block(1, paid())]}));
     village.validator.height.store(7, Ordering::SeqCst);
     let mut events = village.get("/api/events").await;
     assert_eq!(events.headers()["content-type"], "text/event-stream");
@@ -113,11 +123,20 @@ async fn heads_and_view_blocks_come_as_events_and_end_with_the_gateway() {
     hear(&mut heard, "\"number\":7").await;
     assert!(heard.contains("event: head\n") && !heard.contains("view-block"), "old view blocks are no news");
     until("view blocks are looked for", || village.validator.times("cfx_viewBlocks") > 0).await;
-    village.validator.answer("cfx_viewBlocks", json!({"result": [block(3), block(2), block(1)]}));
+    let blocks = [block(3, Value::Null), block(2, paid()), block(1, paid())];
+    village.validator.answer("cfx_viewBlocks", json!({"result": blocks}));
     village.validator.height.store(8, Ordering::SeqCst);
     hear(&mut heard, "\"viewBlock\":3").await;
     assert!(heard.find("\"viewBlock\":2").unwrap() < heard.find("\"viewBlock\":3").unwrap());
     assert!(heard.contains("event: view-block\n") && heard.contains("\"rewardGwei\":90"));
+    assert_eq!(heard.matches("event: award\n").count(), 1, "one is paid already, one is not, and one is old");
+    village.validator.answer("cfx_viewBlocks", json!({"result": [block(3, paid()), block(2, paid())]}));
+    village.validator.height.store(9, Ordering::SeqCst);
+    hear(&mut heard, "\"number\":9").await;
+    village.validator.height.store(10, Ordering::SeqCst);
+    hear(&mut heard, "\"number\":10").await;
+    assert_eq!(heard.matches("event: award\n").count(), 2, "each is told once");
+    assert!(heard.contains("\"gwei\":90,\"voided\":1"));
     assert_eq!(village.get_json("/health").await.0, 200);
     village.stop.send(()).unwrap();
     assert!(events.chunk().await.unwrap().is_none(), "a listener does not hold up the end");

@@ -9,8 +9,8 @@ use axum::{Router, extract::State, http::HeaderMap, routing::post};
 use bytes::Bytes;
 use chainflix_primitives::{
     AccountAddress, AccountKey, BlockHash, BoxPublicKey, CellEntry, CellId, Digest, Fragment, Grant, GrantId,
-    GrantRequest, Magnet, Manifest, NetworkGenesis, NodeId, ProtocolParams, Receipt, SealedKey, Signed, Track,
-    TrackKind, ValidatorIdentity,
+    GrantRequest, Magnet, Manifest, NetworkGenesis, NetworkKeys, NodeId, ProtocolParams, Receipt, SealedKey, Signed,
+    Track, TrackKind, ValidatorIdentity,
 };
 use chainflix_rpc::Client;
 use futures::{FutureExt as _, future::BoxFuture};
@@ -42,6 +42,7 @@ pub struct Validator {
     pub height: AtomicU64,
     pub answers: Mutex<HashMap<String, Value>>,
     pub asked: Mutex<Vec<(String, Option<String>)>>,
+    pub requests: Mutex<Vec<Value>>,
 }
 
 impl Validator {
@@ -51,6 +52,11 @@ impl Validator {
 
     pub fn times(&self, method: &str) -> usize {
         self.asked.lock().unwrap().iter().filter(|(asked, _)| asked == method).count()
+    }
+
+    /// What was asked, whole.
+    pub fn said(&self, method: &str) -> Vec<Value> {
+        self.requests.lock().unwrap().iter().filter(|request| request["method"] == method).cloned().collect()
     }
 
     /// Who asked, as the gateway says.
@@ -74,6 +80,7 @@ impl Validator {
         });
         // Counted after it is decided, so that a test that saw the count can change the script.
         this.asked.lock().unwrap().push((method, viewer));
+        this.requests.lock().unwrap().push(request);
         answer.to_string()
     }
 }
@@ -84,7 +91,7 @@ pub fn genesis() -> NetworkGenesis {
         genesis_time_ms: 0,
         params: ProtocolParams { block_ms: 100, ..Default::default() },
         validators: vec![ValidatorIdentity { account: AccountAddress([1; 20]), consensus_key: NodeId([1; 32]) }],
-        network_box_key: BoxPublicKey([1; 32]),
+        keys: NetworkKeys::Shared { box_key: BoxPublicKey([1; 32]) },
         governor: AccountAddress([2; 20]),
         supervisors: Vec::new(),
         allocations: Vec::new(),

@@ -1,26 +1,28 @@
 //! The validator's answers to JSON-RPC.
 
 use super::{
+    account::{self, Accounts},
     catalogue::{OfferError, SharedVideos},
     desk::{DeskGone, DeskHandle},
+    patience::patiently,
 };
 use crate::{entropy, now_ms};
 use chainflix_chain::{
     execution::ExecutionLayer,
-    ledger::{LedgerError, ViewBlock as Stored, ViewLedger},
+    ledger::{Awarded, Credit, LedgerError, Summary, ViewBlock as Stored, ViewLedger},
 };
 use chainflix_consensus::FinalizedBlock;
 use chainflix_primitives::{
-    AccountAddress, BlockHash, Grant, Magnet, NetworkGenesis, PlayAnswer, PlayData, PlayId, PlayRequest, Receipt,
+    BlockHash, Evidence, Grant, Magnet, NetworkGenesis, Opening, PlayAnswer, PlayData, PlayId, PlayRequest, Receipt,
     Signed,
 };
-use chainflix_proof_of_view::{PlayStatus, Source};
+use chainflix_proof_of_view::{Desk, PlayStatus, Source};
 use chainflix_rpc::{
     ApiError, CfxApi, EthereumApi,
     api::Answer,
     types::{
-        AccountPlay, Award, COUNT_MAX, Head, IssueGrant, PlayQuery, PlayReport, Provider, Schedule, Video, VideoQuery,
-        ViewBlock, ViewBlockQuery, ViewBlockSummary,
+        AccountQuery, AccountReport, Award, AwardSummary, COUNT_MAX, DisputeReport, Head, IssueGrant, PlayReport,
+        PlayWeight, Provider, Schedule, Video, VideoQuery, ViewBlock, ViewBlockQuery, ViewBlockSummary,
     },
 };
 use futures::future::{BoxFuture, FutureExt as _};
@@ -32,6 +34,7 @@ use tokio::{sync::watch, task::spawn_blocking};
 pub(crate) struct Api {
     pub genesis: Arc<NetworkGenesis>,
     pub ledger: ViewLedger,
+    pub accounts: Accounts,
     pub videos: SharedVideos,
     pub desk: DeskHandle,
     pub latest: watch::Receiver<FinalizedBlock>,
@@ -56,37 +59,47 @@ async fn look<T: Send + 'static>(job: impl FnOnce() -> anyhow::Result<T> + Send 
     done.map_err(|error| ApiError::internal(error.into_boxed_dyn_error()))
 }
 
-fn summary(stored: &Stored) -> ViewBlockSummary {
-    let mut viewers: Vec<_> = stored.plays().map(|record| record.code.body.account).collect();
-    viewers.sort_unstable();
-    viewers.dedup();
+fn summary(stored: Summary) -> ViewBlockSummary {
+    let paid = |award: Awarded| AwardSummary {
+        block: award.height,
+        gwei: award.gwei,
+        // A slot has at most 2^20 plays.
+        voided: award.voided.len() as u32,
+    };
     ViewBlockSummary {
         view_block: stored.number,
         slot: stored.slot,
         block: stored.height,
         time_ms: stored.time_ms,
-        // At most 8192.
-        plays: stored.accepted.len() as u32,
+        plays: stored.plays,
         reward_gwei: stored.reward_gwei,
-        viewers,
+        viewers: stored.viewers,
+        award: stored.award.map(paid),
     }
 }
 
-fn account_plays(ledger: &ViewLedger, query: PlayQuery) -> Result<Vec<AccountPlay>, LedgerError> {
-    let mut plays = Vec::new();
-    for place in ledger.plays_of(&query.account, query.count.min(COUNT_MAX) as usize)? {
-        let Some(stored) = ledger.view_block(place.view_block)? else { continue };
-        let Some(record) = stored.payload.proposal.plays.get(place.index as usize) else { continue };
-        let code = &record.code.body;
-        plays.push(AccountPlay {
-            play: place.play,
-            magnet: code.magnet,
-            cell_index: code.cell_index,
-            view_block: place.view_block,
-            slot: stored.slot,
-        });
+fn whole(stored: Stored, genesis: &NetworkGenesis) -> ViewBlock {
+    let name = |index: &u32| stored.record(*index).map(|record| record.code.body.id);
+    let voided = stored.summary.award.iter().flat_map(|award| &award.voided).filter_map(name).collect();
+    let awards = stored.awards(genesis).unwrap_or_default().into_iter();
+    ViewBlock {
+        summary: summary(stored.summary),
+        weights: stored.carried.iter().map(|&(index, weight)| PlayWeight { index, weight }).collect(),
+        awarded: awards.map(|Credit { account, gwei }| Award { account, gwei }).collect(),
+        voided,
+        payload: stored.payload,
     }
-    Ok(plays)
+}
+
+/// How a carried play stands.
+pub(super) fn settled(
+    ledger: &ViewLedger,
+    genesis: &NetworkGenesis,
+    play: &PlayId,
+) -> Result<Option<PlayStatus>, LedgerError> {
+    let Some(place) = ledger.play(play)? else { return Ok(None) };
+    let state = ledger.play_state(&place)?;
+    Ok(Some(account::carried_status(genesis, place.view_block, state)))
 }
 
 impl Api {
@@ -115,6 +128,8 @@ impl CfxApi for Api {
             let (head, params) = (state.head(), &self.genesis.params);
             Ok(Schedule {
                 view_blocks: head.view_blocks,
+                // At most PENDING_MAX.
+                pending: state.pending().count() as u32,
                 issued_gwei: head.issued_gwei,
                 next_reward_gwei: chainflix_token::reward_gwei(params, head.view_blocks + 1),
                 halving_view_block: params.halving_view_block,
@@ -129,42 +144,51 @@ impl CfxApi for Api {
     fn view_blocks(&self, query: ViewBlockQuery) -> Answer<'_, Vec<ViewBlockSummary>> {
         let ledger = self.ledger.clone();
         look(move || {
-            let stored = ledger.view_blocks(query.from.unwrap_or(u64::MAX), query.count.min(COUNT_MAX) as usize)?;
-            Ok(stored.iter().map(summary).collect())
+            let stored = ledger.summaries(query.from.unwrap_or(u64::MAX), query.count.min(COUNT_MAX) as usize)?;
+            Ok(stored.into_iter().map(summary).collect())
         })
         .boxed()
     }
 
     fn view_block(&self, number: u64) -> Answer<'_, Option<ViewBlock>> {
-        let ledger = self.ledger.clone();
-        let shown = |stored: Stored| ViewBlock {
-            summary: summary(&stored),
-            awarded: stored.awarded.iter().map(|(account, gwei)| Award { account: *account, gwei: *gwei }).collect(),
-            payload: stored.payload,
-        };
-        look(move || Ok(ledger.view_block(number)?.map(shown))).boxed()
-    }
-
-    fn plays(&self, query: PlayQuery) -> Answer<'_, Vec<AccountPlay>> {
-        let ledger = self.ledger.clone();
-        look(move || Ok(account_plays(&ledger, query)?)).boxed()
-    }
-
-    fn play(&self, play: PlayId) -> Answer<'_, PlayReport> {
+        let (ledger, genesis) = (self.ledger.clone(), self.genesis.clone());
         async move {
-            let ledger = self.ledger.clone();
-            // The ledger first: what is final there is forgotten by the desk.
-            if let Some(place) = look(move || Ok(ledger.play(&play)?)).await? {
-                return Ok(PlayReport::from(Some(&PlayStatus::Accepted { view_block: place.view_block })));
-            }
-            let status = self.desk.step(move |desk| desk.status(&play).cloned()).await.map_err(gone)?;
-            Ok(PlayReport::from(status.as_ref()))
+            let found = look(move || match ledger.view_block(number) {
+                Err(LedgerError::Pruned { view_block }) => Ok(Err(LedgerError::Pruned { view_block })),
+                found => Ok(Ok(found?.map(|stored| whole(stored, &genesis)))),
+            });
+            found.await?.map_err(|pruned| ApiError::BadParams { reason: pruned.to_string() })
         }
         .boxed()
     }
 
-    fn pending_gwei(&self, account: AccountAddress) -> Answer<'_, u128> {
-        async move { Ok(self.ledger.pending_gwei(&account).into()) }.boxed()
+    fn account(&self, query: AccountQuery) -> Answer<'_, AccountReport> {
+        async move {
+            let whose = query.account;
+            let open = move |desk: &mut Desk| {
+                desk.plays_of(&whose).map(|(code, status)| account::open_play(code, &status)).collect()
+            };
+            // Before the ledger: a play that is carried meanwhile is then in both, and told once.
+            let open = self.desk.step(open).await.map_err(gone)?;
+            let accounts = self.accounts.clone();
+            look(move || accounts.report(query, open)).await
+        }
+        .boxed()
+    }
+
+    fn play(&self, play: PlayId) -> Answer<'_, PlayReport> {
+        async move {
+            let (ledger, genesis) = (self.ledger.clone(), self.genesis.clone());
+            // The ledger first: what is final there is forgotten by the desk.
+            let settled = look(move || Ok(settled(&ledger, &genesis, &play)?)).await?;
+            // The desk knows how long it still waits for an opening.
+            if matches!(settled, None | Some(PlayStatus::Auditing { .. })) {
+                let status = self.desk.step(move |desk| desk.status(&play)).await.map_err(gone)?;
+                return Ok(PlayReport::from(status.or(settled).as_ref()));
+            }
+            Ok(PlayReport::from(settled.as_ref()))
+        }
+        .boxed()
     }
 
     fn videos(&self, query: VideoQuery) -> Answer<'_, Vec<Video>> {
@@ -200,7 +224,7 @@ impl CfxApi for Api {
 
     fn providers(&self) -> Answer<'_, Vec<Provider>> {
         let videos = self.videos.clone();
-        look(move || Ok(videos.registry.providers()?)).boxed()
+        look(move || Ok(videos.facts.providers()?.to_vec())).boxed()
     }
 
     fn issue_grant(&self, words: IssueGrant) -> Answer<'_, Signed<Grant>> {
@@ -209,18 +233,14 @@ impl CfxApi for Api {
             let IssueGrant { request, holders } = words;
             let registered = {
                 let videos = videos.clone();
-                look(move || Ok(videos.registry.providers()?)).await?
+                look(move || Ok(videos.facts.providers()?)).await?
             };
-            let held = registered.into_iter().filter(|provider| holders.contains(&provider.node_id));
+            let held = registered.iter().filter(|provider| holders.contains(&provider.node_id)).copied();
             let sources: Vec<_> = held
                 .map(|Provider { account, node_id, box_key }| Source { provider: account, node: node_id, box_key })
                 .collect();
-            let granted = self
-                .desk
-                .step(move |desk| desk.grant(now_ms(), entropy(), &request, &sources, &seed, &*videos))
-                .await
-                .map_err(gone)?;
-            Ok(granted?)
+            let ask = move |desk: &mut Desk| desk.grant(now_ms(), entropy(), &request, &sources, &seed, &*videos);
+            Ok(patiently(|| self.desk.step(ask.clone())).await.map_err(gone)??)
         }
         .boxed()
     }
@@ -228,24 +248,38 @@ impl CfxApi for Api {
     fn request_play(&self, request: Signed<PlayRequest>, from: IpAddr) -> Answer<'_, PlayAnswer> {
         async move {
             let (videos, ledger) = (self.videos.clone(), self.ledger.state());
-            let played = self
-                .desk
-                .step(move |desk| desk.play(now_ms(), entropy(), &request, from, &ledger, &*videos))
-                .await
-                .map_err(gone)?;
-            Ok(played?)
+            let ask = move |desk: &mut Desk| desk.play(now_ms(), entropy(), &request, from, &ledger, &*videos);
+            Ok(patiently(|| self.desk.step(ask.clone())).await.map_err(gone)??)
         }
         .boxed()
     }
 
     fn submit_receipt(&self, receipt: Signed<Receipt>) -> Answer<'_, ()> {
-        async move { Ok(self.desk.step(move |desk| desk.receipt(receipt)).await.map_err(gone)??) }.boxed()
+        async move { Ok(self.desk.step(move |desk| desk.receipt(now_ms(), receipt)).await.map_err(gone)??) }.boxed()
     }
 
     fn submit_proof(&self, proof: Signed<PlayData>) -> Answer<'_, ()> {
         async move {
-            let ledger = self.ledger.state();
-            Ok(self.desk.step(move |desk| desk.prove(now_ms(), proof, &ledger)).await.map_err(gone)??)
+            let (videos, ledger) = (self.videos.clone(), self.ledger.state());
+            let prove = move |desk: &mut Desk| desk.prove(now_ms(), proof, &ledger, &*videos);
+            Ok(self.desk.step(prove).await.map_err(gone)??)
+        }
+        .boxed()
+    }
+
+    fn submit_opening(&self, opening: Signed<Opening>) -> Answer<'_, ()> {
+        async move {
+            let (videos, ledger) = (self.videos.clone(), self.ledger.state());
+            let open = move |desk: &mut Desk| desk.open(now_ms(), opening, &ledger, &*videos);
+            Ok(self.desk.step(open).await.map_err(gone)??)
+        }
+        .boxed()
+    }
+
+    fn submit_evidence(&self, evidence: Signed<Evidence>) -> Answer<'_, DisputeReport> {
+        async move {
+            let state = self.desk.step(move |desk| desk.evidence(now_ms(), evidence)).await.map_err(gone)??;
+            Ok(DisputeReport::from(state))
         }
         .boxed()
     }

@@ -1,19 +1,12 @@
-//! What the chain says of videos, as the desk needs it: registry record, manifest, and the opened video secret.
+//! What the chain says of videos, as the desk needs it: the contracts' records, and the manifests beside them.
 
-use super::{manifests::Manifests, registry::Registry};
-use chainflix_contracts::IRegistry;
+use super::{facts::ChainFacts, manifests::Manifests, registry::Registry};
 use chainflix_primitives::{
-    AccountAddress, BoxKey, Magnet, Manifest, ManifestError, SealedKey, VideoSecret, manifest::MANIFEST_BYTES_MAX,
+    AccountAddress, BlockHash, Magnet, Manifest, ManifestError, SealedKey, manifest::MANIFEST_BYTES_MAX,
 };
 use chainflix_proof_of_view::{Catalogue, VideoFacts};
 use chainflix_rpc::types::Video;
-use std::{
-    collections::HashMap,
-    sync::{Arc, Mutex, PoisonError},
-};
-
-/// Most video secrets kept open; when it is full the cache starts anew.
-const OPENED_MAX: usize = 1_024;
+use std::{fmt::Display, sync::Arc};
 
 /// Why a manifest is not taken.
 #[derive(Debug, thiserror::Error)]
@@ -39,15 +32,14 @@ pub(crate) enum OfferError {
 
 /// The videos of the chain.
 pub(crate) struct Videos {
+    pub facts: Arc<ChainFacts>,
     pub registry: Registry,
     pub manifests: Manifests,
-    box_key: BoxKey,
-    opened: Mutex<HashMap<Magnet, VideoSecret>>,
 }
 
 impl Videos {
-    pub fn new(registry: Registry, manifests: Manifests, box_key: BoxKey) -> Self {
-        Self { registry, manifests, box_key, opened: Mutex::default() }
+    pub fn new(facts: Arc<ChainFacts>, registry: Registry, manifests: Manifests) -> Self {
+        Self { facts, registry, manifests }
     }
 
     /// Takes a manifest that belongs to a registered video.
@@ -70,7 +62,8 @@ impl Videos {
 
     /// A video as the API shows it.
     pub fn describe(&self, magnet: &Magnet) -> anyhow::Result<Option<Video>> {
-        let Some(record) = self.registry.video(magnet)? else { return Ok(None) };
+        let Some(video) = self.facts.video(magnet)? else { return Ok(None) };
+        let record = &video.record;
         let manifest = self.manifests.get(magnet)?;
         let picture = manifest.as_deref().and_then(|manifest| manifest.tracks.iter().find(|track| track.width > 0));
         Ok(Some(Video {
@@ -99,41 +92,53 @@ impl Videos {
         Ok(missing)
     }
 
-    fn secret(&self, magnet: &Magnet, record: &IRegistry::Video) -> Option<VideoSecret> {
-        let opened = || self.opened.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(secret) = opened().get(magnet) {
-            return Some(secret.clone());
-        }
-        let sealed = SealedKey(record.sealedVideoSecret.as_ref().try_into().ok()?);
-        let secret = VideoSecret::from_bytes(self.box_key.unseal(&sealed).ok()?);
-        let mut opened = opened();
-        if opened.len() >= OPENED_MAX {
-            opened.clear();
-        }
-        opened.insert(*magnet, secret.clone());
-        Some(secret)
-    }
-
-    fn facts(&self, magnet: &Magnet, cell_index: u32) -> anyhow::Result<Option<VideoFacts>> {
-        let Some(record) = self.registry.video(magnet)? else { return Ok(None) };
+    fn cell(&self, magnet: &Magnet, cell_index: u32) -> anyhow::Result<Option<VideoFacts>> {
+        let Some(video) = self.facts.video(magnet)? else { return Ok(None) };
         let Some(manifest) = self.manifests.get(magnet)? else { return Ok(None) };
-        let Some(secret) = self.secret(magnet, &record) else { return Ok(None) };
+        let record = &video.record;
+        // The registry takes no other length.
+        let Ok(sealed) = <[u8; 80]>::try_from(record.sealedVideoSecret.as_ref()) else { return Ok(None) };
         let cell = manifest.cells.get(cell_index as usize);
         Ok(Some(VideoFacts {
             creator: AccountAddress(record.creator.into_array()),
             supervisor: AccountAddress(record.supervisor.into_array()),
             taken_down: record.takenDown,
             cell: cell.map(|cell| (cell.id, cell.size, cell.duration_ms)),
-            secret,
+            sealed_secret: SealedKey(sealed),
+            split: video.split,
         }))
     }
 }
 
+/// A node that cannot read its own store says so, and holds nothing true that it cannot check.
 impl Catalogue for Videos {
     fn video(&self, magnet: &Magnet, cell_index: u32) -> Option<VideoFacts> {
-        let facts = self.facts(magnet, cell_index);
-        facts.inspect_err(|error| tracing::error!(%magnet, %error, "the catalogue cannot be read")).ok().flatten()
+        readable(self.cell(magnet, cell_index)).flatten()
     }
+
+    fn activator(&self, video: &Magnet, layer: &Magnet) -> Option<AccountAddress> {
+        readable(self.facts.activator(video, layer)).flatten()
+    }
+
+    fn is_activator(&self, video: &Magnet, account: &AccountAddress) -> bool {
+        readable(self.facts.is_activator(video, account)).unwrap_or_default()
+    }
+
+    fn operation(&self) -> Vec<AccountAddress> {
+        readable(self.facts.operation()).map(|participants| participants.to_vec()).unwrap_or_default()
+    }
+
+    fn standing(&self, account: &AccountAddress) -> u16 {
+        readable(self.facts.standing(account)).unwrap_or_default()
+    }
+
+    fn block_hash(&self, number: u32) -> Option<BlockHash> {
+        readable(self.facts.block_hash(number.into())).flatten()
+    }
+}
+
+fn readable<T, E: Display>(read: Result<T, E>) -> Option<T> {
+    read.inspect_err(|error| tracing::error!(%error, "the catalogue cannot be read")).ok()
 }
 
 /// The catalogue, shared by the desk and the API.

@@ -1,42 +1,46 @@
 //! The validator: chain, desk and JSON-RPC in one process.
 //!
 //! ```text
-//! start:  execution ─▶ ledger ─▶ manifests ─▶ consensus ─▶ desk ─▶ JSON-RPC ─▶ ready
+//! start:  execution ─▶ ledger ─▶ journal ─▶ manifests ─▶ consensus ─▶ desk ─▶ JSON-RPC ─▶ ready
 //! stop:   JSON-RPC ─▶ desk ─▶ consensus ─▶ execution
 //! ```
 
+mod account;
 mod api;
 mod catalogue;
 mod desk;
+mod facts;
+mod genesis;
 mod manifests;
+mod patience;
 mod registry;
 
 use crate::{
     config::{ValidatorConfig, read_genesis},
-    keys,
+    entropy, keys,
     role::Shutdown,
 };
-use alloy_primitives::Address;
-use anyhow::{Context as _, Result, ensure};
+use account::Accounts;
+use anyhow::{Context as _, Result};
 use api::{Api, Ethereum};
 use catalogue::{SharedVideos, Videos};
 use chainflix_chain::{
     execution::{ExecutionConfig, ExecutionLayer, Storage},
-    genesis::{EthereumGenesis, GAS_LIMIT, Predeploy},
+    journal::Journal,
     ledger::ViewLedger,
 };
 use chainflix_consensus::{Config, ConsensusHandle, ConsensusKey};
-use chainflix_contracts::registry_predeploy;
-use chainflix_primitives::{NetworkGenesis, NetworkSecret};
-use chainflix_proof_of_view::Desk;
+use chainflix_key_service::SHARE_BYTES;
+use chainflix_primitives::{AccountAddress, NetworkGenesis, NetworkKeys};
+use chainflix_proof_of_view::{Desk, KeyService};
 use chainflix_rpc::{Client, Options};
-use desk::{DeskTask, Ready};
+use desk::{DeskError, DeskTask, Ready};
+use facts::ChainFacts;
 use manifests::Manifests;
 use registry::Registry;
 use std::{fs, sync::Arc, time::Duration};
 use tokio::{net::TcpListener, task::JoinHandle};
 
-const WEI_PER_CFX: u128 = 1_000_000_000_000_000_000;
 /// Time between looks for manifests that other validators have and this one has not.
 const FETCH_EVERY: Duration = Duration::from_secs(2);
 /// Manifests fetched at one look.
@@ -45,12 +49,7 @@ const FETCHES_MAX: usize = 16;
 pub(crate) async fn run(config: ValidatorConfig, mut shutdown: Shutdown) -> Result<()> {
     let genesis = Arc::new(read_genesis(&config.genesis)?);
     let account = keys::read_account(&config.account_key)?;
-    let secret = NetworkSecret::from_bytes(*keys::read(&config.network_secret)?);
-    ensure!(
-        secret.box_key().public_key() == genesis.network_box_key,
-        "{} is not the secret of this network",
-        config.network_secret.display()
-    );
+    let keys = open_keys(&config, &genesis, &account.address())?;
     let listener = TcpListener::bind(config.rpc_listen)
         .await
         .with_context(|| format!("cannot serve JSON-RPC at {}", config.rpc_listen))?;
@@ -59,17 +58,29 @@ pub(crate) async fn run(config: ValidatorConfig, mut shutdown: Shutdown) -> Resu
     let execution = open_execution(&config, &genesis).await?;
     let ledger = ViewLedger::open(&config.data.join("views.redb"), genesis.clone())?;
     let manifests = Manifests::open(&config.data.join("manifests.redb"))?;
-    let videos = Arc::new(Videos::new(Registry::new(execution.clone()), manifests, secret.box_key()));
+    let journal = Journal::open(&config.data.join("plays.redb"), &genesis)?;
+    let facts = Arc::new(ChainFacts::new(execution.clone(), genesis.params.weights.bond_full_cfx));
+    let videos = Arc::new(Videos::new(facts.clone(), Registry::new(execution.clone()), manifests));
     let ready = Arc::new(Ready::default());
     let consensus = start_consensus(&config, &genesis, &execution, &ledger, ready.clone())?;
-    let desk = Desk::new(genesis.clone(), account, secret).context("the genesis does not name this validator")?;
+    let desk = Desk::new(genesis.clone(), account, keys).context("the genesis does not name this validator")?;
     // Taken once, here.
     let incoming = consensus.take_incoming().context("the gossip is taken")?;
-    let task = DeskTask { desk, videos: videos.clone(), ledger: ledger.clone(), ready, gossip: consensus.gossip() };
-    let (desk, desk_task) = desk::start(task, &consensus, incoming);
+    let task = DeskTask {
+        genesis: genesis.clone(),
+        desk,
+        videos: videos.clone(),
+        ledger: ledger.clone(),
+        ready,
+        gossip: consensus.gossip(),
+    };
+    let refused = journal.refused();
+    let (desk, mut desk_task) = desk::start(task, journal, &consensus, incoming).await?;
     let fetcher = fetch_manifests(videos.clone(), &config.other_rpcs)?;
+    let follower = tokio::spawn(async move { facts.follow().await });
     let latest = consensus.watch_latest();
-    let api = Api { genesis, ledger, videos, desk, latest };
+    let accounts = Accounts { genesis: genesis.clone(), execution: execution.clone(), ledger: ledger.clone(), refused };
+    let api = Api { genesis, ledger, videos, desk, latest, accounts };
     let options = Options {
         trusted_gateways: config.trusted_gateways.clone(),
         controllers: config.controllers.clone(),
@@ -83,23 +94,39 @@ pub(crate) async fn run(config: ValidatorConfig, mut shutdown: Shutdown) -> Resu
 
     let ended = tokio::select! {
         () = shutdown.requested() => Ok(()),
-        ended = consensus.ended() => ended,
+        ended = ended(&consensus, &mut desk_task) => ended,
     };
-    stop_all(rpc, desk_task, fetcher, &consensus, &execution).await?;
-    ended.context("consensus ended")
+    stop_all(rpc, desk_task, [fetcher, follower], &consensus, &execution).await?;
+    ended
+}
+
+/// Waits until something ends that nobody asked to end.
+async fn ended(consensus: &ConsensusHandle, desk: &mut JoinHandle<Result<(), DeskError>>) -> Result<()> {
+    let desk = async {
+        match desk.await {
+            // It ends in order when consensus does, which knows why.
+            Ok(Ok(())) => std::future::pending().await,
+            Ok(Err(error)) => Err(error).context("the desk cannot go on"),
+            Err(panicked) => Err(panicked).context("the desk ended"),
+        }
+    };
+    tokio::select! {
+        ended = consensus.ended() => ended.context("consensus ended"),
+        failed = desk => failed,
+    }
 }
 
 /// In the reverse order of the start.
 async fn stop_all(
     rpc: JoinHandle<()>,
-    desk: JoinHandle<()>,
-    fetcher: JoinHandle<()>,
+    desk: JoinHandle<Result<(), DeskError>>,
+    background: [JoinHandle<()>; 2],
     consensus: &ConsensusHandle,
     execution: &ExecutionLayer,
 ) -> Result<()> {
     rpc.abort();
     desk.abort();
-    fetcher.abort();
+    background.iter().for_each(JoinHandle::abort);
     consensus.stop();
     if let Err(error) = consensus.join().await {
         tracing::error!(%error, "consensus did not end in order");
@@ -107,29 +134,23 @@ async fn stop_all(
     execution.shutdown().await.context("the execution store did not close in order")
 }
 
+/// What releases keys, as the genesis says, with what this validator holds of them.
+fn open_keys(
+    config: &ValidatorConfig,
+    genesis: &Arc<NetworkGenesis>,
+    account: &AccountAddress,
+) -> Result<Box<dyn KeyService>> {
+    let path = &config.network_secret;
+    let open = |held: &[u8]| chainflix_key_service::open(genesis, account, held, entropy());
+    let opened = match genesis.keys {
+        NetworkKeys::Shared { .. } => open(&keys::read::<32>(path)?[..]),
+        NetworkKeys::Threshold { .. } => open(&keys::read::<SHARE_BYTES>(path)?[..]),
+    };
+    opened.with_context(|| format!("{} does not open the keys of this network", path.display()))
+}
+
 async fn open_execution(config: &ValidatorConfig, genesis: &NetworkGenesis) -> Result<ExecutionLayer> {
-    let supervisors: Vec<_> = genesis
-        .supervisors
-        .iter()
-        // The genesis was checked: two ASCII letters.
-        .filter_map(|supervisor| {
-            Some((Address::from(supervisor.account.0), supervisor.country.as_bytes().try_into().ok()?))
-        })
-        .collect();
-    let registry = registry_predeploy(Address::from(genesis.governor.0), &supervisors)?;
-    let registry = Predeploy {
-        address: registry.address.into_array(),
-        code: registry.code.to_vec(),
-        storage: registry.storage.into_iter().map(|(slot, word)| (slot.0, word.0)).collect(),
-    };
-    let allocations = genesis.allocations.iter();
-    let ethereum = EthereumGenesis {
-        chain_id: genesis.chain_id,
-        timestamp_s: genesis.genesis_time_ms / 1000,
-        allocations: allocations.map(|given| (given.account.0, u128::from(given.cfx) * WEI_PER_CFX)).collect(),
-        predeploys: vec![registry],
-        gas_limit: GAS_LIMIT,
-    };
+    let ethereum = genesis::ethereum(genesis)?;
     let dir = config.data.join("chain");
     // A chain that is gone is fetched again only where there never was one: a lost disk must not look like a new node.
     let create = !config.data.join("views.redb").exists();

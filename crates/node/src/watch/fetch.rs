@@ -31,6 +31,8 @@ pub(super) struct Arrival {
     pub provider: Option<(AccountAddress, bool)>,
     /// Providers that were given up, with the byte and the reason, in order.
     pub changes: Vec<(NodeId, u64, String)>,
+    /// What was signed for.
+    pub receipts: Vec<Receipt>,
 }
 
 /// A cell on its way. Dropping it stops the fetching.
@@ -110,6 +112,7 @@ impl Fetcher {
             if let Err(error) = stream.finish(receipt.body.end, receipt.body.delivered_hash).await {
                 tracing::debug!(%error, "the provider does not hear how far we got");
             }
+            self.arrival.send_modify(|arrival| arrival.receipts.push(receipt.body.clone()));
             self.submit(receipt).await;
         }
         if let Some(reason) = failure {

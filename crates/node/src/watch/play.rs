@@ -3,13 +3,14 @@
 use super::{
     Events, WatchEvent, Watching,
     fetch::{Arrival, Fetching},
+    settle::Finished,
 };
 use crate::now_ms;
 use anyhow::{Context as _, Result};
 use chainflix_primitives::{PlayId, PlayOutcome};
-use chainflix_rpc::types::PlayReport;
 use chainflix_viewer::Playback;
 use std::time::Duration;
+use tokio::sync::mpsc;
 
 /// The player's heartbeat.
 const STEP_MS: u64 = 50;
@@ -17,29 +18,23 @@ const STEP_MS: u64 = 50;
 const NONCES: u64 = 1 << 15;
 /// A cell of which nothing arrives for so long is given up, and the film with it.
 const SILENCE_MS: u64 = 60_000;
-/// How long votes on the last plays are waited for: some slots, and some time for blocks to come.
-const VOTE_SLOTS: u64 = 4;
-const VOTE_MS: u64 = 15_000;
 
 /// What a view has come to so far.
 #[derive(Debug, Default)]
 pub(super) struct Tally {
     pub played: u32,
-    pub proved: u32,
-    pub accepted: u32,
     pub stalled_ms: u64,
     pub bytes: u64,
-    /// Plays whose vote is to come.
-    open: Vec<(u32, PlayId)>,
     /// When the running cell ends, by the clock.
     ends_ms: u64,
 }
 
-/// Plays one cell to its end.
+/// Plays one cell to its end; `finished` is where it goes then.
 pub(super) async fn play(
     watching: &Watching,
     mut fetching: Fetching,
     index: u32,
+    finished: &mpsc::Sender<Finished>,
     tally: &mut Tally,
     events: Events<'_>,
 ) -> Result<()> {
@@ -75,10 +70,9 @@ pub(super) async fn play(
     tally.played += 1;
     report_arrival(&fetching, index, tally, events).await;
     if let Some(code) = code {
-        prove(watching, &mut *fetching.playback.lock().await, index, code.id, tally, events).await?;
+        let play = prove(watching, &fetching, index, code.id).await?;
+        finished.send(play).await.ok().context("nobody hands in proofs any more")?;
     }
-    // Between two cells, where a look costs the picture nothing: the next cell has arrived already.
-    look_at_votes(watching, tally, events).await;
     Ok(())
 }
 
@@ -142,14 +136,9 @@ async fn report_arrival(fetching: &Fetching, index: u32, tally: &mut Tally, even
     }
 }
 
-async fn prove(
-    watching: &Watching,
-    playback: &mut Playback,
-    index: u32,
-    play: PlayId,
-    tally: &mut Tally,
-    events: Events<'_>,
-) -> Result<()> {
+/// Makes the proof, and what answers an audit of it.
+async fn prove(watching: &Watching, fetching: &Fetching, index: u32, play: PlayId) -> Result<Finished> {
+    let playback = fetching.playback.lock().await;
     let mut from = 0;
     let nonce = loop {
         match playback.search_nonce(from, NONCES)? {
@@ -160,48 +149,8 @@ async fn prove(
     };
     let genesis = watching.viewer.genesis();
     let slot = genesis.params.slot_at(genesis.genesis_time_ms, now_ms());
-    let proof = playback.prove(slot, nonce)?;
-    match watching.client.submit_proof(&proof).await {
-        Ok(()) => {
-            tally.proved += 1;
-            tally.open.push((index, play));
-            events(WatchEvent::Proved { index });
-        }
-        Err(error) => match error.refusal() {
-            Some(refused) => {
-                let (code, message) = (refused.code.clone(), refused.message.clone());
-                events(WatchEvent::Refused { index, code, message });
-            }
-            None => return Err(error).context("the proof reaches no validator"),
-        },
-    }
-    Ok(())
-}
-
-/// Looks once how the votes on proved plays went.
-pub(super) async fn look_at_votes(watching: &Watching, tally: &mut Tally, events: Events<'_>) {
-    let mut waiting = Vec::new();
-    for (index, play) in std::mem::take(&mut tally.open) {
-        match watching.client.play(play).await {
-            Ok(PlayReport::Accepted { view_block }) => {
-                tally.accepted += 1;
-                events(WatchEvent::Accepted { index, view_block });
-            }
-            Ok(PlayReport::Refused { code, message }) => events(WatchEvent::Refused { index, code, message }),
-            // A validator that does not know the play may not have heard of it yet.
-            Ok(_) | Err(_) => waiting.push((index, play)),
-        }
-    }
-    tally.open = waiting;
-}
-
-/// Waits a few slots for the votes on plays that were proved.
-pub(super) async fn await_votes(watching: &Watching, tally: &mut Tally, events: Events<'_>) {
-    let params = &watching.viewer.genesis().params;
-    let until_ms = now_ms() + VOTE_SLOTS * params.slot_ms + VOTE_MS;
-    look_at_votes(watching, tally, events).await;
-    while !tally.open.is_empty() && now_ms() < until_ms {
-        tokio::time::sleep(Duration::from_millis(params.block_ms / 2)).await;
-        look_at_votes(watching, tally, events).await;
-    }
+    let (proof, opening) = (playback.prove(slot, nonce)?, playback.opening()?);
+    drop(playback);
+    let receipts = fetching.arrival.borrow().receipts.clone();
+    Ok(Finished { index, play, proof, opening, receipts, playback: fetching.playback.clone() })
 }

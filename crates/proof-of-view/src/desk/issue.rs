@@ -1,12 +1,21 @@
 //! Issuing: grants (step 1) and PlayCodes (step 3).
 
-use super::{Catalogue, Desk, PLAYS_MAX, Play, PlayStatus, Source, VideoFacts};
-use crate::{LedgerState, MinedCell, Refusal, ValidatorMessage, limits::Origin};
-use chainflix_primitives::{
-    BlockHash, CHUNK_BYTES, Digest, Grant, GrantId, GrantRequest, PlayAnswer, PlayCode, PlayId, PlayOutcome,
-    PlayRequest, Signable, Signed, message::EXCLUDED_MAX,
+use super::{
+    Catalogue, Desk, PlayStatus, Source, VideoFacts,
+    plays::{PLAYS_PER_ACCOUNT_MAX, Play},
 };
-use std::net::IpAddr;
+use crate::{
+    KeyWarrant, LedgerState, MinedCell, OriginTag, Refusal, ValidatorMessage, limits::Origin, suspects::LOST_MAX,
+};
+use chainflix_primitives::{
+    AccountAddress, BlockHash, CHUNK_BYTES, CellId, Digest, Grant, GrantId, GrantRequest, Magnet, PlayAnswer, PlayCode,
+    PlayId, PlayOutcome, PlayRequest, Signable, Signed,
+    message::{EXCLUDED_MAX, LAYERS_MAX},
+};
+use std::{collections::HashMap, net::IpAddr};
+
+/// How far apart validators' clocks may be, in milliseconds: a PlayCode that claims another time of issue is not taken.
+const CLOCKS_MS: u64 = 5_000;
 
 /// Random bytes for one purpose out of a call's entropy.
 fn drawn<const N: usize>(entropy: &[u8; 32], purpose: &'static str) -> [u8; N] {
@@ -34,12 +43,19 @@ impl Desk {
         if wanted.excluded.len() > EXCLUDED_MAX {
             return Err(Refusal::Malformed { what: "too many excluded providers" });
         }
-        let (_, (cell, size, _)) = self.playable(&wanted.magnet, wanted.cell_index, catalogue)?;
+        let (facts, (cell, size, _)) = self.playable(&wanted.magnet, wanted.cell_index, catalogue)?;
         if wanted.from_byte >= size || !wanted.from_byte.is_multiple_of(CHUNK_BYTES) {
             return Err(Refusal::Malformed { what: "the first byte is past the cell or inside a chunk" });
         }
-        let source = draw(wanted, sources, seed).ok_or(Refusal::NoSource)?;
-        let key = self.secret.download_key(&wanted.account, &cell);
+        // Who was proved to lie about deliveries makes no more of them.
+        let trusted = |source: &&Source| self.grants.lost_disputes(&source.provider) < LOST_MAX;
+        let source = draw(wanted, sources.iter().filter(trusted), seed).ok_or(Refusal::NoSource)?;
+        let warrant = KeyWarrant::Grant(request.clone());
+        let key = self.keys.view_key(now_ms, &wanted.account, &wanted.magnet, &warrant);
+        // Whoever fetches the cell will ask to play it: what a quorum is asked for now is there by then.
+        let _there_by_then =
+            self.keys.video_secret(now_ms, &wanted.magnet, &facts.creator, &facts.sealed_secret, &warrant);
+        let key = key?.download_key(&cell);
         let grant = Grant {
             id: GrantId(drawn(&entropy, "chainflix 2026 grant id v1")),
             viewer: wanted.account,
@@ -56,7 +72,7 @@ impl Desk {
         };
         self.grants.add(&self.genesis.params, grant.clone())?;
         let grant = Signed::new(grant, &self.key);
-        self.outbox.push_back(ValidatorMessage::Grant(grant.clone()));
+        self.say(now_ms, ValidatorMessage::Grant(Box::new(grant.clone())));
         Ok(grant)
     }
 
@@ -73,25 +89,30 @@ impl Desk {
         let wanted = &request.body;
         self.check_request(now_ms, request, &wanted.account, wanted.requested_ms)?;
         let (facts, (cell, size, play_ms)) = self.playable(&wanted.magnet, wanted.cell_index, catalogue)?;
+        let activators = activators(wanted, catalogue)?;
         let grant = self.grants.get(&wanted.grant).ok_or(Refusal::UnknownGrant)?;
         if (grant.viewer, grant.cell) != (wanted.account, cell) {
             return Err(Refusal::OtherGrant);
         }
         let origin = Origin::from(from);
-        if let Some(given_up) = wanted.supersedes {
-            self.supersede(&given_up, wanted);
-        }
-        self.limits.check(&self.genesis.params, &origin)?;
-        let cell_key = facts.secret.cell_key(wanted.cell_index);
+        self.supersede(wanted);
+        self.check_crowd(&wanted.account, &origin)?;
+        let warrant = KeyWarrant::Play(request.clone());
+        // Both at once: a quorum that is asked for one answers for both.
+        let view_key = self.keys.view_key(now_ms, &wanted.account, &wanted.magnet, &warrant);
+        let secret = self.keys.video_secret(now_ms, &wanted.magnet, &facts.creator, &facts.sealed_secret, &warrant)?;
+        let cell_key = secret.cell_key(wanted.cell_index);
         let cell_key =
             wanted.viewer_box_key.seal(cell_key.expose(), drawn(&entropy, "chainflix 2026 play viewer box v1"));
         let starts_ms = match self.start_of(now_ms, wanted, ledger) {
             Ok(starts_ms) => starts_ms,
             Err(refusal) if refusal.is_unpaid_play() => {
+                self.note_unpaid(now_ms, wanted, &refusal);
                 return Ok(PlayAnswer { cell_key, outcome: PlayOutcome::Unpaid(refusal.code().into()) });
             }
             Err(refusal) => return Err(refusal),
         };
+        let download_key = view_key?.download_key(&cell);
         let code = PlayCode {
             id: PlayId(drawn(&entropy, "chainflix 2026 play id v1")),
             account: wanted.account,
@@ -100,6 +121,7 @@ impl Desk {
             cell,
             size,
             grant: wanted.grant,
+            download_key: download_key.id(),
             constant: drawn(&entropy, "chainflix 2026 play constant v1"),
             difficulty_bits: self.genesis.params.difficulty_bits,
             issued_ms: now_ms,
@@ -107,51 +129,120 @@ impl Desk {
             play_ms,
             creator: facts.creator,
             supervisor: facts.supervisor,
+            split: facts.split,
+            activators,
         };
         let code = Signed::new(code, &self.key);
-        self.limits.enter(&origin);
-        self.remember(Play {
-            code: code.clone(),
-            starts_ms,
-            head: self.head,
-            origin: Some(origin),
-            proof: None,
-            status: PlayStatus::Running,
-        });
-        self.outbox.push_back(ValidatorMessage::Play { code: code.clone(), supersedes: wanted.supersedes });
+        self.share(now_ms, code.clone(), request, origin, catalogue);
         Ok(PlayAnswer { cell_key, outcome: PlayOutcome::Mining(Box::new(code)) })
     }
 
-    /// Stamps a PlayCode that another validator issued with this validator's clock.
-    pub(super) fn hear_play(&mut self, now_ms: u64, code: Signed<PlayCode>, supersedes: Option<PlayId>) {
-        let said = &code.body;
-        let ahead_ms = said.starts_ms.saturating_sub(said.issued_ms);
-        let possible = ahead_ms <= self.genesis.params.overlap_ms && said.size > 0;
-        if self.plays.len() >= PLAYS_MAX || !possible || self.plays.contains_key(&said.id) || !self.is_validators(&code)
-        {
-            return;
-        }
-        let given_up =
-            supersedes.filter(|id| self.plays.get(id).is_some_and(|play| play.code.body.account == said.account));
-        if let Some(id) = given_up {
-            self.close(&id, PlayStatus::Refused(Refusal::Superseded));
-        }
-        let starts_ms = now_ms + ahead_ms;
-        self.remember(Play {
-            code,
-            starts_ms,
-            head: self.head,
-            origin: None,
+    /// Enters a PlayCode of this validator, and tells the others at once.
+    fn share(
+        &mut self,
+        now_ms: u64,
+        code: Signed<PlayCode>,
+        request: &Signed<PlayRequest>,
+        origin: Origin,
+        catalogue: &dyn Catalogue,
+    ) {
+        let tag = OriginTag::new(&origin, &self.origin_key(now_ms));
+        let standing = catalogue.standing(&code.body.account);
+        let play = Play {
+            // At most 128 validators.
+            issuer: self.me as u16,
+            starts_ms: code.body.starts_ms,
+            head: self.heads.newest(),
+            origin: Some(origin),
+            tag: Some(tag),
+            standings: (standing, standing),
             proof: None,
-            status: PlayStatus::Running,
-        });
+            mistake: None,
+            code: code.clone(),
+        };
+        self.plays.insert(&self.genesis.params, play);
+        let (code, request) = (Box::new(code), Box::new(request.clone()));
+        self.say(now_ms, ValidatorMessage::Play { code, request, origin: tag });
+    }
+
+    /// The key of the day's address tags.
+    fn origin_key(&mut self, now_ms: u64) -> chainflix_primitives::OriginKey {
+        let params = &self.genesis.params;
+        let day = params.slot_at(self.genesis.genesis_time_ms, now_ms) / params.weights.day_slots;
+        match &self.origin_key {
+            Some((of, key)) if *of == day => key.clone(),
+            _ => {
+                let key = self.keys.origin_key(day);
+                self.origin_key = Some((day, key.clone()));
+                key
+            }
+        }
+    }
+
+    /// Stamps a PlayCode that another validator issued with this validator's clock. Answers whether it is news.
+    pub(super) fn hear_play(
+        &mut self,
+        now_ms: u64,
+        from: &AccountAddress,
+        (code, request, tag): (Signed<PlayCode>, &Signed<PlayRequest>, Option<OriginTag>),
+        catalogue: &dyn Catalogue,
+    ) -> bool {
+        let Some(issuer) = self.issuer(&code).filter(|issuer| self.genesis.validators[*issuer].account == *from) else {
+            return false;
+        };
+        if !self.is_asked_for(now_ms, &code.body, request) || !self.is_possible(now_ms, &code.body) {
+            return false;
+        }
+        self.supersede(&request.body);
+        let standing = catalogue.standing(&code.body.account);
+        let play = Play {
+            // At most 128 validators.
+            issuer: issuer as u16,
+            starts_ms: now_ms + (code.body.starts_ms - code.body.issued_ms),
+            head: self.heads.newest(),
+            origin: None,
+            tag,
+            standings: (standing, standing),
+            proof: None,
+            mistake: None,
+            code,
+        };
+        self.plays.insert(&self.genesis.params, play);
+        true
+    }
+
+    /// Number of the validator that signed a PlayCode.
+    pub(super) fn issuer(&self, code: &Signed<PlayCode>) -> Option<usize> {
+        code.signer().ok().and_then(|signer| self.genesis.validator_index(&signer))
+    }
+
+    /// Whether another validator can have issued this PlayCode now, and there is room for it.
+    fn is_possible(&self, now_ms: u64, code: &PlayCode) -> bool {
+        let ahead_ms = code.starts_ms.checked_sub(code.issued_ms);
+        let at_hand = self.keys.view_key_at_hand(&code.account, &code.magnet);
+        ahead_ms.is_some_and(|ahead_ms| ahead_ms <= self.genesis.params.overlap_ms)
+            && now_ms.abs_diff(code.issued_ms) <= CLOCKS_MS
+            && code.size > 0
+            && code.difficulty_bits == self.genesis.params.difficulty_bits
+            && at_hand.is_none_or(|key| key.download_key(&code.cell).id() == code.download_key)
+            && !self.plays.knows(&code.id)
+            && self.plays.has_room_for(&code.account)
+    }
+
+    /// Whether the viewer itself asked for this play.
+    fn is_asked_for(&self, now_ms: u64, code: &PlayCode, request: &Signed<PlayRequest>) -> bool {
+        let asked = &request.body;
+        (asked.account, asked.magnet, asked.cell_index, asked.grant)
+            == (code.account, code.magnet, code.cell_index, code.grant)
+            && code.activators.len() <= asked.layers.len().min(LAYERS_MAX)
+            && self.check_request(now_ms, request, &asked.account, asked.requested_ms).is_ok()
     }
 
     fn check_request<T: Signable>(
         &self,
         now_ms: u64,
         request: &Signed<T>,
-        account: &chainflix_primitives::AccountAddress,
+        account: &AccountAddress,
         requested_ms: u64,
     ) -> Result<(), Refusal> {
         let age_ms = now_ms.abs_diff(requested_ms);
@@ -163,10 +254,10 @@ impl Desk {
 
     fn playable(
         &self,
-        magnet: &chainflix_primitives::Magnet,
+        magnet: &Magnet,
         cell_index: u32,
         catalogue: &dyn Catalogue,
-    ) -> Result<(VideoFacts, (chainflix_primitives::CellId, u64, u64)), Refusal> {
+    ) -> Result<(VideoFacts, (CellId, u64, u64)), Refusal> {
         let facts = catalogue.video(magnet, cell_index).ok_or(Refusal::UnknownVideo)?;
         if facts.taken_down {
             return Err(Refusal::TakenDown);
@@ -175,50 +266,91 @@ impl Desk {
         Ok((facts, cell))
     }
 
-    fn supersede(&mut self, given_up: &PlayId, wanted: &PlayRequest) {
-        let theirs = |play: &Play| play.code.body.account == wanted.account && play.status == PlayStatus::Running;
-        if self.plays.get(given_up).is_some_and(theirs) {
-            self.close(given_up, PlayStatus::Refused(Refusal::Superseded));
+    /// Closes the running play that a request gives up, if it is the same account's.
+    fn supersede(&mut self, wanted: &PlayRequest) {
+        let Some(id) = wanted.supersedes else { return };
+        let is_theirs = |play: &Play| play.code.body.account == wanted.account && play.proof.is_none();
+        if self.plays.get(&id).is_some_and(is_theirs) {
+            self.plays.close(&self.genesis.params, &id, PlayStatus::Refused(Refusal::Superseded));
         }
+    }
+
+    /// Refuses when account, home or network have as many plays as they may.
+    fn check_crowd(&self, account: &AccountAddress, origin: &Origin) -> Result<(), Refusal> {
+        let params = &self.genesis.params;
+        if self.plays.remembered(account) >= PLAYS_PER_ACCOUNT_MAX as usize {
+            let (scope, most) = ("account", PLAYS_PER_ACCOUNT_MAX);
+            return Err(Refusal::TooManyPlays { scope, most, retry_ms: params.cell_ms / 4 });
+        }
+        self.plays.limits().check(params, origin)
     }
 
     /// When the minute of a new play may start, or why the play is not paid.
     fn start_of(&self, now_ms: u64, wanted: &PlayRequest, ledger: &LedgerState) -> Result<u64, Refusal> {
+        let params = &self.genesis.params;
         let cell = MinedCell { account: wanted.account, magnet: wanted.magnet, cell_index: wanted.cell_index };
         if ledger.is_mined(&cell) {
             return Err(Refusal::AlreadyMined);
         }
-        if self.plays.len() >= PLAYS_MAX {
-            return Err(Refusal::Busy { retry_ms: self.genesis.params.slot_ms });
+        if ledger.is_struck_out(params, &wanted.account) {
+            return Err(Refusal::StruckOut);
         }
-        let mut starts_ms = now_ms;
-        for id in self.open.get(&wanted.account).into_iter().flatten() {
-            let Some(play) = self.plays.get(id) else { continue };
+        let lost = self.grants.lost_disputes(&wanted.account);
+        if lost >= LOST_MAX {
+            return Err(Refusal::Suspect { lost });
+        }
+        if self.plays.is_full() {
+            return Err(Refusal::Busy { retry_ms: params.slot_ms });
+        }
+        let cells = self.running_cells(&wanted.account, now_ms);
+        if let Some((_, play)) = cells.get(&(wanted.magnet, wanted.cell_index)) {
+            return Err(Refusal::AlreadyIssued { play: *play });
+        }
+        let Some((end_ms, play)) = cells.into_values().max() else { return Ok(now_ms) };
+        let remaining_ms = end_ms.saturating_sub(now_ms);
+        if remaining_ms > params.overlap_ms {
+            return Err(Refusal::Overlapping { play, remaining_ms });
+        }
+        Ok(now_ms.max(end_ms))
+    }
+
+    /// The cells an account watches, when each ends, and its play. A cell that several validators issued ends with the first of
+    /// them: none can hold up an account by issuing once more what it asked another one for.
+    fn running_cells(&self, account: &AccountAddress, now_ms: u64) -> HashMap<(Magnet, u32), (u64, PlayId)> {
+        let mut cells = HashMap::new();
+        for play in self.plays.of(account) {
             let code = &play.code.body;
-            if (code.magnet, code.cell_index) == (wanted.magnet, wanted.cell_index) {
-                return Err(Refusal::AlreadyIssued { play: *id });
-            }
             // What is proved is watched to its end, whatever its stamp says.
-            let end_ms = play.starts_ms + code.play_ms;
-            let running = play.status == PlayStatus::Running && end_ms > now_ms;
-            if running && end_ms - now_ms > self.genesis.params.overlap_ms {
-                return Err(Refusal::Overlapping { play: *id, remaining_ms: end_ms - now_ms });
-            }
-            if running {
-                starts_ms = starts_ms.max(end_ms);
-            }
+            let end_ms = if play.proof.is_some() { now_ms } else { play.starts_ms + code.play_ms };
+            let first = cells.entry((code.magnet, code.cell_index)).or_insert((end_ms, code.id));
+            *first = (end_ms, code.id).min(*first);
         }
-        Ok(starts_ms)
+        cells
     }
 }
 
+/// Who made the layers that are shown, in order of accounts, each once.
+fn activators(wanted: &PlayRequest, catalogue: &dyn Catalogue) -> Result<Vec<AccountAddress>, Refusal> {
+    if wanted.layers.len() > LAYERS_MAX {
+        return Err(Refusal::Malformed { what: "too many layers" });
+    }
+    let maker = |layer| {
+        let unknown = Refusal::Malformed { what: "a layer that is not registered for this video" };
+        catalogue.activator(&wanted.magnet, layer).ok_or(unknown)
+    };
+    let mut makers = wanted.layers.iter().map(maker).collect::<Result<Vec<_>, _>>()?;
+    makers.sort_unstable();
+    makers.dedup();
+    Ok(makers)
+}
+
 /// Draws one of the sources by a hash nobody chose (rendezvous: each source's lot depends on itself alone).
-fn draw<'a>(wanted: &GrantRequest, sources: &'a [Source], seed: &BlockHash) -> Option<&'a Source> {
+fn draw<'a>(wanted: &GrantRequest, sources: impl Iterator<Item = &'a Source>, seed: &BlockHash) -> Option<&'a Source> {
     let lot = |source: &Source| {
         let mut hasher = blake3::Hasher::new_derive_key("chainflix 2026 source draw v1");
         hasher.update(&seed.0).update(&wanted.account.0).update(&wanted.magnet.0);
         hasher.update(&wanted.cell_index.to_le_bytes()).update(&source.node.0);
         Digest(hasher.finalize().into())
     };
-    sources.iter().filter(|source| !wanted.excluded.contains(&source.node)).max_by_key(|source| lot(source))
+    sources.filter(|source| !wanted.excluded.contains(&source.node)).max_by_key(|source| lot(source))
 }

@@ -2,11 +2,11 @@
 
 use super::{Client, ClientError};
 use crate::types::{
-    AccountPlay, Head, HexBytes, IssueGrant, Pending, PlayQuery, PlayReport, Provider, Schedule, Video, VideoQuery,
-    ViewBlock, ViewBlockQuery, ViewBlockSummary,
+    AccountQuery, AccountReport, DisputeReport, Head, HexBytes, IssueGrant, PlayReport, Provider, Schedule, Video,
+    VideoQuery, ViewBlock, ViewBlockQuery, ViewBlockSummary,
 };
 use chainflix_primitives::{
-    AccountAddress, Grant, Magnet, NetworkGenesis, PlayAnswer, PlayData, PlayId, PlayRequest, Receipt, Signed,
+    Evidence, Grant, Magnet, NetworkGenesis, Opening, PlayAnswer, PlayData, PlayId, PlayRequest, Receipt, Signed,
 };
 
 impl Client {
@@ -35,19 +35,14 @@ impl Client {
         self.call("cfx_viewBlock", [number]).await
     }
 
-    /// Paid plays of one account, newest first.
-    pub async fn plays(&self, query: PlayQuery) -> Result<Vec<AccountPlay>, ClientError> {
-        self.call("cfx_plays", [query]).await
+    /// What an account has and will have, and a page of what it watched.
+    pub async fn account(&self, query: AccountQuery) -> Result<AccountReport, ClientError> {
+        self.call("cfx_account", [query]).await
     }
 
     /// How one play stands.
     pub async fn play(&self, play: PlayId) -> Result<PlayReport, ClientError> {
         self.call("cfx_play", [play]).await
-    }
-
-    /// Awards of an account that are not spendable yet, in gwei.
-    pub async fn pending_gwei(&self, account: AccountAddress) -> Result<u128, ClientError> {
-        self.call("cfx_pending", [account]).await.map(|Pending { gwei }| gwei)
     }
 
     /// Registered videos, in order of registration.
@@ -94,5 +89,15 @@ impl Client {
     /// Hands in the proof of a play.
     pub async fn submit_proof(&self, proof: &Signed<PlayData>) -> Result<(), ClientError> {
         self.call::<bool>("cfx_submitProof", [proof]).await.map(|_taken| ())
+    }
+
+    /// Hands in the opening of an audited play.
+    pub async fn submit_opening(&self, opening: &Signed<Opening>) -> Result<(), ClientError> {
+        self.call::<bool>("cfx_submitOpening", [opening]).await.map(|_taken| ())
+    }
+
+    /// Hands in evidence about two receipts that differ.
+    pub async fn submit_evidence(&self, evidence: &Signed<Evidence>) -> Result<DisputeReport, ClientError> {
+        self.call("cfx_submitEvidence", [evidence]).await
     }
 }

@@ -3,7 +3,7 @@
 use crate::{
     api::CfxApi,
     error::ApiError,
-    types::{COUNT_MAX, HOLDERS_MAX, HexBytes, IssueGrant, Pending, PlayQuery, VideoQuery, ViewBlockQuery},
+    types::{AccountQuery, COUNT_MAX, HOLDERS_MAX, HexBytes, IssueGrant, VideoQuery, ViewBlockQuery},
 };
 use chainflix_primitives::manifest::MANIFEST_BYTES_MAX;
 use serde::{Serialize, de::DeserializeOwned};
@@ -37,10 +37,10 @@ impl Caller<'_> {
                 counted(query.count)?;
                 cfx.view_blocks(query).await.and_then(json)
             }
-            "cfx_plays" => {
-                let query: PlayQuery = one(params)?;
+            "cfx_account" => {
+                let query: AccountQuery = one(params)?;
                 counted(query.count)?;
-                cfx.plays(query).await.and_then(json)
+                cfx.account(query).await.and_then(json)
             }
             "cfx_videos" => {
                 let query: VideoQuery = one(params)?;
@@ -50,13 +50,14 @@ impl Caller<'_> {
             "cfx_viewBlock" => cfx.view_block(one(params)?).await.and_then(json),
             "cfx_play" => cfx.play(one(params)?).await.and_then(json),
             "cfx_video" => cfx.video(one(params)?).await.and_then(json),
-            "cfx_pending" => cfx.pending_gwei(one(params)?).await.and_then(|gwei| json(Pending { gwei })),
             "cfx_manifest" => cfx.manifest(one(params)?).await.and_then(|bytes| json(bytes.map(HexBytes))),
             "cfx_submitManifest" => self.submit_manifest(one(params)?).await,
             "cfx_issueGrant" => self.issue_grant(one(params)?).await,
             "cfx_requestPlay" => cfx.request_play(one(params)?, self.asker.address).await.and_then(json),
             "cfx_submitReceipt" => cfx.submit_receipt(one(params)?).await.and_then(|()| json(true)),
             "cfx_submitProof" => cfx.submit_proof(one(params)?).await.and_then(|()| json(true)),
+            "cfx_submitOpening" => cfx.submit_opening(one(params)?).await.and_then(|()| json(true)),
+            "cfx_submitEvidence" => cfx.submit_evidence(one(params)?).await.and_then(json),
             other => Err(ApiError::UnknownMethod { method: other.to_owned() }),
         }
     }

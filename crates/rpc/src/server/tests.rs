@@ -7,8 +7,8 @@ use crate::{
     types::*,
 };
 use chainflix_primitives::{
-    AccountAddress, AccountKey, BlockHash, BoxPublicKey, Grant, GrantId, GrantRequest, Magnet, NetworkGenesis,
-    PlayAnswer, PlayData, PlayId, PlayRequest, Receipt, Signed,
+    AccountAddress, AccountKey, BlockHash, BoxPublicKey, Evidence, Grant, GrantId, GrantRequest, Magnet,
+    NetworkGenesis, Opening, PlayAnswer, PlayData, PlayId, PlayRequest, Receipt, Signed,
 };
 use chainflix_proof_of_view::Refusal;
 use futures::{FutureExt as _, future::BoxFuture, future::ready};
@@ -42,14 +42,19 @@ impl CfxApi for Validator {
     fn view_block(&self, _: u64) -> Answer<'_, Option<ViewBlock>> {
         answer(Ok(None))
     }
-    fn plays(&self, _: PlayQuery) -> Answer<'_, Vec<AccountPlay>> {
-        answer(Ok(Vec::new()))
+    fn account(&self, query: AccountQuery) -> Answer<'_, AccountReport> {
+        answer(Ok(AccountReport {
+            balance_wei: 5,
+            pending_gwei: 6,
+            vesting_gwei: 7,
+            vesting: Vec::new(),
+            view_blocks: 8,
+            plays: Vec::new(),
+            next: query.from,
+        }))
     }
     fn play(&self, _: PlayId) -> Answer<'_, PlayReport> {
         answer(Ok(PlayReport::Unknown))
-    }
-    fn pending_gwei(&self, _: AccountAddress) -> Answer<'_, u128> {
-        answer(Ok(5))
     }
     fn videos(&self, _: VideoQuery) -> Answer<'_, Vec<Video>> {
         answer(Ok(Vec::new()))
@@ -79,6 +84,12 @@ impl CfxApi for Validator {
     }
     fn submit_proof(&self, _: Signed<PlayData>) -> Answer<'_, ()> {
         answer(Err(Refusal::TooEarly { early_ms: 40 }.into()))
+    }
+    fn submit_opening(&self, _: Signed<Opening>) -> Answer<'_, ()> {
+        answer(Err(Refusal::NotAudited.into()))
+    }
+    fn submit_evidence(&self, _: Signed<Evidence>) -> Answer<'_, DisputeReport> {
+        answer(Ok(DisputeReport::Open { chunk: 2 }))
     }
 }
 
@@ -140,6 +151,7 @@ fn play_request() -> Value {
         grant: GrantId([1; 16]),
         viewer_box_key: BoxPublicKey([1; 32]),
         supersedes: None,
+        layers: vec![],
         requested_ms: 0,
     };
     json!([Signed::new(request, &key)])
@@ -152,7 +164,9 @@ async fn both_families_of_methods_are_answered() {
     let head = server.call("cfx_head", json!([])).await;
     assert_eq!(head["result"], json!({"number": 7, "hash": BlockHash([7; 32]), "timeMs": 14_000}));
     assert_eq!(server.call("cfx_viewBlock", json!([1])).await["result"], Value::Null);
-    assert_eq!(server.call("cfx_pending", json!([AccountAddress([1; 20])])).await["result"], json!({"gwei": "5"}));
+    let query = json!([{"account": AccountAddress([1; 20]), "count": 9, "from": "3.2.1"}]);
+    let account = server.call("cfx_account", query).await["result"].take();
+    assert_eq!((&account["pendingGwei"], &account["next"]), (&json!("6"), &json!("3.2.1")));
     let health = reqwest::get(format!("{}health", server.url)).await.unwrap();
     assert_eq!(health.json::<Value>().await.unwrap()["head"]["number"], 7);
 }

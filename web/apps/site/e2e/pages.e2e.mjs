@@ -8,6 +8,7 @@ import { checkAccess, launch, newPage, picture } from "./browser.mjs";
 import { makeFilm } from "./mock/film.mjs";
 import { startMockGateway } from "./mock/gateway.mjs";
 import { balanceWei, jumpsTo, mines, openFirstFilm, pausesAndResumes, playsPast, pressPlay, walletAddress } from "./watching.mjs";
+import { countTimers, setShown, timersFired } from "./worker-watch.mjs";
 
 const root = fileURLToPath(new URL("../dist-mock", import.meta.url));
 const films = [
@@ -109,7 +110,17 @@ test("a pause past the last moment is said", async () => {
   await close();
 });
 
-test("a hidden or paused page asks for nothing", async () => {
+/** Waits for what the mock network sees. */
+async function until(what, holds, timeoutMs = 15_000) {
+  for (const began = Date.now(); !holds(); await new Promise((resolve) => setTimeout(resolve, 50))) {
+    assert.ok(Date.now() - began < timeoutMs, `waited in vain for ${what}`);
+  }
+}
+
+
+const reaches = (page, index, state) => page.waitForFunction(([at, wanted]) => document.querySelectorAll("[data-testid=cell]")[at].dataset.play === wanted, [index, state], { timeout: 20_000, polling: 50 });
+
+test("a page that was never played asks for nothing", async () => {
   const { page, close } = await newPage(browser);
   await openFirstFilm(page, gateway.url);
   await page.waitForTimeout(500);
@@ -117,6 +128,112 @@ test("a hidden or paused page asks for nothing", async () => {
   await page.waitForTimeout(2_500);
   assert.deepEqual(gateway.network.requests.slice(before), []);
   await close();
+});
+
+test("a hidden page sleeps when nothing plays, goes on while a film plays, and wakes up with news", async () => {
+  const { page, errors, close } = await newPage(browser);
+  await countTimers(page);
+  await openFirstFilm(page, gateway.url);
+  await pressPlay(page);
+  await playsPast(page, 0.5, 20_000);
+
+  await setShown(page, false);
+  await reaches(page, 0, "mined");
+  await playsPast(page, 4, 20_000);
+  assert.equal(gateway.network.listeners.size, 1, "a film that plays needs the blocks");
+
+  await page.getByTestId("video").evaluate((video) => video.pause());
+  await until("the event stream to be closed", () => gateway.network.listeners.size === 0);
+  const [asked, fired] = [gateway.network.requests.length, await timersFired(page)];
+  await page.waitForTimeout(5_000);
+  assert.deepEqual(gateway.network.requests.slice(asked), []);
+  assert.equal((await timersFired(page)) - fired, 0, "a sleeping worker has no timer");
+
+  await setShown(page, true);
+  await until("the event stream to be open", () => gateway.network.listeners.size === 1);
+  await page.getByTestId("video").evaluate((video) => video.play());
+  await reaches(page, 2, "mined");
+  assert.deepEqual(errors, []);
+  await close();
+});
+
+test("an audited play is opened while the film runs on, and paid", async () => {
+  gateway.network.audits = true;
+  const { page, errors, close } = await newPage(browser);
+  await openFirstFilm(page, gateway.url);
+  await pressPlay(page);
+  await reaches(page, 0, "audited");
+  await picture(page, "film-audited");
+  await mines(page, 20_000);
+  await reaches(page, 0, "mined");
+  assert.equal(new Set(gateway.network.openings).size, gateway.network.openings.length, "each was opened once");
+  assert.deepEqual(errors, []);
+  await close();
+});
+
+test("a viewer who left the film, and reloaded the page, still answers", async () => {
+  gateway.network.audits = true;
+  const { page, close } = await newPage(browser);
+  await openFirstFilm(page, gateway.url);
+  await pressPlay(page);
+  await reaches(page, 0, "proved");
+  await page.goto(`${gateway.url}/wallet`);
+  await until("the opening", () => gateway.network.openings.length > 0);
+  await page.locator('[data-testid=play][data-status="accepted"]').first().waitFor({ timeout: 15_000 });
+  await close();
+});
+
+test("silence at an audit makes the play void, and the reason is told", async () => {
+  Object.assign(gateway.network, { audits: true, deaf: true });
+  const { page, close } = await newPage(browser);
+  await openFirstFilm(page, gateway.url);
+  await pressPlay(page);
+  await reaches(page, 0, "audited");
+  await reaches(page, 0, "unpaid");
+  assert.equal(await balanceWei(page), 0n);
+  await page.goto(`${gateway.url}/wallet`);
+  const row = page.locator('[data-testid=play][data-code="voided"]').first();
+  await row.waitFor();
+  assert.match(await row.innerText(), /checked at random, and nothing that proves it was shown in time/);
+  await close();
+});
+
+test("the wallet tells what is pending, vesting and to spend, and why each play earned what it did", async () => {
+  const now = Date.now();
+  const past = (index, play) => ({ play: `0x${String(index).padStart(32, "0")}`, magnet: films[index % 3].magnet, cellIndex: index % 3, timeMs: now - index * 3_600_000, ...play });
+  const paid = [["viewer", 27], ["creator", 39.6], ["storage", 13.5], ["validators", 7.2], ["supervisor", 2.7]].map(([role, cfx]) => ({ role, gwei: cfx * 1e9 }));
+  gateway.network.past = [
+    past(1, { status: "accepted", viewBlock: 41, paid }),
+    past(2, { status: "refused", code: "overlapping" }),
+    past(3, { status: "pending", viewBlock: 40 }),
+    past(4, { status: "auditing", viewBlock: 39, untilMs: now }),
+    past(5, { status: "proved" }),
+    past(6, { status: "running" }),
+    ...["too-late", "receipts-differ", "outvoted", "struck-out", "a-code-of-tomorrow", "already-mined"].map((code, at) => past(7 + at, { status: "refused", code, message: "words of a newer validator" })),
+  ];
+  gateway.network.vestingViewBlocks = 3;
+  for (const [locale, viewport, words] of [["en", undefined, /one at a time is paid/], ["ko", { width: 390, height: 844 }, /한 번에 하나만 보상됩니다/]]) {
+    const { page, errors, close } = await newPage(browser, { locale, axe: true, ...(viewport && { viewport }) });
+    if (locale === "en") {
+      await openFirstFilm(page, gateway.url);
+      await pressPlay(page);
+      await reaches(page, 0, "mined");
+    }
+    await page.goto(`${gateway.url}/wallet`);
+    await page.locator('[data-code="overlapping"]').waitFor();
+    assert.match(await page.locator('[data-code="overlapping"]').innerText(), words);
+    if (locale === "en") assert.equal(await page.getByTestId("vesting").innerText(), "27 CFX");
+    await page.locator("[data-status=accepted] summary").last().click();
+    await page.getByRole("button", { name: locale === "en" ? "Older plays" : "이전 기록" }).click();
+    await page.locator('[data-code="a-code-of-tomorrow"]').waitFor();
+    assert.match(await page.locator('[data-code="a-code-of-tomorrow"]').innerText(), /words of a newer validator/);
+    const codes = await page.locator("[data-code]").evaluateAll((rows) => rows.map(({ dataset }) => dataset.code));
+    assert.equal(new Set(codes).size, 7, "every page of the history is shown once");
+    await checkAccess(page, `wallet with plays (${locale})`);
+    await picture(page, `wallet-plays-${locale}`);
+    assert.deepEqual(errors, []);
+    await close();
+  }
 });
 
 test("the wallet is kept, shown for backup, locked by a passphrase, and restored", async () => {

@@ -22,6 +22,10 @@ export type PlayState =
   /** Watched to its end; the proof is sent when the minute is over. */
   | { readonly kind: "proving"; readonly play: PlayId }
   | { readonly kind: "proved"; readonly play: PlayId }
+  /** Voted for; its coins come when the audits of its view block are over. */
+  | { readonly kind: "pending"; readonly play: PlayId; readonly viewBlock: number | null }
+  /** Drawn for a check: its chunks are being opened. */
+  | { readonly kind: "audited"; readonly play: PlayId; readonly viewBlock: number | null }
   | { readonly kind: "mined"; readonly viewBlock: number | null }
   | { readonly kind: "unpaid"; readonly reason: UnpaidReason };
 

@@ -1,4 +1,4 @@
-// Follows the gateway's event stream: finalised blocks and view blocks as they are made.
+// Follows the gateway's event stream: finalised blocks, view blocks as they are made, and as they are awarded.
 //
 // The browser reconnects by itself after a broken connection, but gives up after an HTTP error: then we do.
 
@@ -17,9 +17,15 @@ export interface ViewBlockEvent {
   readonly rewardGwei: number;
 }
 
+/** The audits of a view block are over, and its coins are given out. */
+export interface AwardEvent {
+  readonly viewBlock: number;
+}
+
 export interface EventSink {
   head(event: HeadEvent): void;
   viewBlock(event: ViewBlockEvent): void;
+  award(event: AwardEvent): void;
   /** Told only on a change. */
   connected(connected: boolean): void;
 }
@@ -41,6 +47,7 @@ export function followEvents(sink: EventSink, url = "/api/events"): () => void {
     });
     source.addEventListener("head", (event) => sink.head(JSON.parse(event.data) as HeadEvent));
     source.addEventListener("view-block", (event) => sink.viewBlock(JSON.parse(event.data) as ViewBlockEvent));
+    source.addEventListener("award", (event) => sink.award(JSON.parse(event.data) as AwardEvent));
     source.addEventListener("error", () => {
       tell(false);
       if (source?.readyState !== EventSource.CLOSED) return;

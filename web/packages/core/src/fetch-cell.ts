@@ -13,7 +13,7 @@ import { CoreError } from "./wasm";
 const STALL_MS = 4_000;
 
 /** Not the provider's doing. */
-const OWN_TROUBLE: ReadonlySet<string> = new Set(["trap", "dead", "out-of-memory"]);
+const OWN_TROUBLE: ReadonlySet<string> = new Set(["trap", "dead", "out-of-memory", "stripped", "no-delivery"]);
 
 export class FetchError extends Error {
   readonly failure: FetchFailure;
@@ -86,7 +86,8 @@ async function receive(fetch: CellFetch, grant: Signed<Grant>, watchdog: Watchdo
     for (let step = await reader.read(); !step.done; step = await reader.read()) {
       if (fetch.signal.aborted) return;
       watchdog.feed();
-      const verified = push(fetch, step.value);
+      const verified = await push(fetch, step.value);
+      if (fetch.signal.aborted) return;
       complete ||= verified.complete;
       fetch.progressed(verified, step.value.length);
     }
@@ -97,9 +98,9 @@ async function receive(fetch: CellFetch, grant: Signed<Grant>, watchdog: Watchdo
   if (!complete) throw new FetchError({ code: "delivery-short", fault: "absent" }, "the delivery ended before the cell did");
 }
 
-function push({ core, cell }: CellFetch, bytes: Uint8Array): Verified {
+async function push({ core, cell }: CellFetch, bytes: Uint8Array): Promise<Verified> {
   try {
-    return core.deliveryPush(cell, bytes);
+    return await core.deliveryPush(cell, bytes);
   } catch (cause) {
     const { code, message } = cause as CoreError;
     if (OWN_TROUBLE.has(code)) throw new FetchError({ code, fault: "gateway" }, message, { cause });

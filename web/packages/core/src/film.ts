@@ -26,6 +26,10 @@ export interface FilmContext {
   /** The newest finalised block. */
   head(): BlockHead;
   report(report: Report): void;
+  /** A play was proved: what answers an audit of it. */
+  proved(play: PlayId, opening: Uint8Array<ArrayBuffer>): void;
+  /** {@link Film.isBusy} may have changed. */
+  changed(): void;
 }
 
 export class Film {
@@ -37,6 +41,8 @@ export class Film {
   readonly #cells = new Map<number, CellHandle>();
   /** Receipts under way: a proof waits for its cell's. */
   readonly #receipts = new Map<number, Promise<unknown>>();
+  /** What we signed for, as long as it may be disputed. */
+  readonly #signed = new Map<number, SealedNoun[]>();
   readonly #closed = new AbortController();
   #fetch: AbortController | undefined;
   #timer: ReturnType<typeof setTimeout> | undefined;
@@ -63,6 +69,11 @@ export class Film {
     return this.#opening;
   }
 
+  /** It needs the events of the network. */
+  get isBusy(): boolean {
+    return !this.#closed.signal.aborted && this.#session.isBusy;
+  }
+
   /** Takes what happened, and does what follows from it. */
   handle(input: SessionInput): void {
     if (this.#closed.signal.aborted) return;
@@ -73,10 +84,11 @@ export class Film {
     this.#draining = false;
     this.#tellUnfinished();
     this.#sleep();
+    this.#context.changed();
   }
 
   /** Sends one fragment to the page. */
-  read(cell: number, fragment: number): void {
+  async read(cell: number, fragment: number): Promise<void> {
     let bytes: ArrayBuffer | null = null;
     const handle = this.#cells.get(cell);
     const fragments = this.#manifest.cells[cell]?.fragments ?? [];
@@ -84,7 +96,7 @@ export class Film {
     if (handle !== undefined && entry) {
       const offset = fragments.slice(0, fragment).reduce((sum, { size }) => sum + size, 0);
       try {
-        const read = this.#context.core.read(handle, offset, entry.size);
+        const read = await this.#context.core.read(handle, offset, entry.size);
         // A view into a larger buffer would send, and empty, all of that.
         bytes = read.byteLength === read.buffer.byteLength ? read.buffer : read.slice().buffer;
       } catch (error) {
@@ -116,9 +128,9 @@ export class Film {
       case "mine":
         return void this.#mine(effect.cell);
       case "prove":
-        return void this.#prove(effect.cell, effect.nonce);
-      case "check":
-        return void this.#check(effect.cell, effect.play);
+        return void this.#prove(effect);
+      case "dispute":
+        return void this.#dispute(effect.cell);
       case "drop":
         return this.#drop(effect.cell);
       case "cell":
@@ -159,6 +171,7 @@ export class Film {
   }
 
   #sendReceipt(cell: number, receipt: Signed<SealedNoun>): void {
+    this.#signed.set(cell, [...(this.#signed.get(cell) ?? []), receipt.body]);
     const sent = persist(() => this.#context.gateway.receipt(receipt), this.#closed.signal);
     this.#receipts.set(cell, Promise.all([this.#receipts.get(cell), sent]));
   }
@@ -167,7 +180,7 @@ export class Film {
     const { core, gateway, nowMs } = this.#context;
     try {
       const handle = this.#cell(cell);
-      const answer = await gateway.requestPlay(core.playRequest(handle, { grantId: grant, supersedes, nowMs: nowMs() }));
+      const answer = await gateway.requestPlay(core.playRequest(handle, { grantId: grant, supersedes, layers: [], nowMs: nowMs() }));
       if (this.#closed.signal.aborted) return;
       this.handle({ kind: "answered", cell, start: core.playBegin(handle, answer) });
     } catch (error) {
@@ -208,13 +221,17 @@ export class Film {
     }
   }
 
-  async #prove(cell: number, nonce: number): Promise<void> {
-    const { core, gateway, genesis, nowMs } = this.#context;
+  async #prove({ cell, play, nonce }: SessionEffect & { kind: "prove" }): Promise<void> {
+    const { core, gateway, genesis, nowMs, proved } = this.#context;
     try {
       await this.#receipts.get(cell);
       if (this.#closed.signal.aborted) return;
+      const handle = this.#cell(cell);
       const slot = Math.floor((nowMs() - genesis.genesisTimeMs) / genesis.params.slotMs);
-      await gateway.proof(core.prove(this.#cell(cell), slot, nonce));
+      const proof = core.prove(handle, slot, nonce);
+      // Before it is sent: it may arrive though the answer is lost, or the film is closed meanwhile.
+      proved(play, core.opening(handle));
+      await gateway.proof(proof);
       this.handle({ kind: "proofSent", cell });
     } catch (error) {
       if (!(error instanceof GatewayError)) return this.#trouble(error);
@@ -222,16 +239,24 @@ export class Film {
     }
   }
 
-  async #check(cell: number, play: PlayId): Promise<void> {
-    const unknown = { status: "unknown" } as const;
-    const status = await this.#context.gateway.play(play).catch(() => unknown);
-    this.handle({ kind: "checked", cell, status });
+  /** Shows what is behind our receipts; once more with the chunk at which they differ from the provider's. */
+  async #dispute(cell: number): Promise<void> {
+    const { core, gateway } = this.#context;
+    for (const receipt of this.#signed.get(cell) ?? []) {
+      try {
+        const report = await gateway.evidence(core.evidence(this.#cell(cell), receipt, null));
+        if (report.state === "open") await gateway.evidence(core.evidence(this.#cell(cell), receipt, report.chunk));
+      } catch {
+        // Nobody disputes this one, or nobody answers: the next try of the proof tells.
+      }
+    }
   }
 
   #drop(cell: number): void {
     const handle = this.#cells.get(cell);
     if (handle === undefined) return;
     this.#cells.delete(cell);
+    this.#signed.delete(cell);
     this.#context.core.close(handle);
   }
 
@@ -276,6 +301,7 @@ export class Film {
     this.#closed.abort();
     clearTimeout(this.#timer);
     this.#context.report({ kind: "stopped", opening: this.#opening, code, message });
+    this.#context.changed();
   }
 }
 

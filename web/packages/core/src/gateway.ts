@@ -47,26 +47,52 @@ export interface FilmEntry {
   readonly takenDown: boolean;
 }
 
-export interface AccountPlay {
-  readonly play: PlayId;
-  readonly magnet: Magnet;
-  readonly cellIndex: number;
-  readonly viewBlock: number;
-  readonly slot: number;
-}
-
-export interface AccountState {
-  readonly balanceWei: string;
-  readonly pendingGwei: string;
-  /** Newest first, at most 50. */
-  readonly plays: readonly AccountPlay[];
-}
-
+/** How a play stands: `pending` is voted for and not awarded yet, `auditing` must be opened, `accepted` is awarded. */
 export interface PlayStatus {
-  readonly status: "running" | "proved" | "accepted" | "refused" | "unknown";
+  readonly status: "running" | "proved" | "pending" | "auditing" | "accepted" | "refused" | "unknown";
   readonly viewBlock?: number;
+  /** By when it must be opened, by the validators' clock. */
+  readonly untilMs?: number;
   readonly code?: string;
   readonly message?: string;
+}
+
+/** How a dispute about a delivery stands; `open` names the chunk to be shown. */
+export type DisputeReport =
+  | { readonly state: "waiting" | "agreed" | "judged" }
+  | { readonly state: "open"; readonly chunk: number };
+
+/** Who shares in the reward of a play. */
+export type Role = "creator" | "viewer" | "activators" | "storage" | "validators" | "supervisor" | "operation";
+
+/** A play in the history of its viewer. */
+export interface AccountPlay extends PlayStatus {
+  /** `null` where the wish for one was refused. */
+  readonly play: PlayId | null;
+  readonly magnet: Magnet;
+  readonly cellIndex: number;
+  /** When it came so far. */
+  readonly timeMs: number;
+  /** What it paid, by role; only of a play that was awarded. */
+  readonly paid?: readonly { readonly role: Role; readonly gwei: number }[];
+}
+
+/** Coins of an account; sums are decimal texts, since a browser's numbers end at 2^53. */
+export interface AccountState {
+  /** To be spent now. */
+  readonly balanceWei: string;
+  /** For plays that are voted for and not awarded yet: what it will be if all of them stand. */
+  readonly pendingGwei: string;
+  /** Awarded, and not to be spent yet. */
+  readonly vestingGwei: string;
+  /** The first parts of it, soonest first: from which view block on they can be spent. */
+  readonly vesting: readonly { readonly viewBlock: number; readonly gwei: number }[];
+  /** View blocks made so far. */
+  readonly viewBlocks: number;
+  /** Newest first. */
+  readonly plays: readonly AccountPlay[];
+  /** Where the next page of plays begins; `null` at the end. */
+  readonly next: string | null;
 }
 
 export class Gateway {
@@ -79,7 +105,9 @@ export class Gateway {
 
   network = (): Promise<NetworkState> => this.#json("/api/network");
   films = (): Promise<FilmEntry[]> => this.#json("/api/films");
-  account = (address: AccountAddress): Promise<AccountState> => this.#json(`/api/accounts/${address}`);
+  /** @param from where a page of plays begins, see {@link AccountState.next}. */
+  account = (address: AccountAddress, from?: string): Promise<AccountState> =>
+    this.#json(`/api/accounts/${address}${from === undefined ? "" : `?from=${encodeURIComponent(from)}`}`);
   play = (id: PlayId): Promise<PlayStatus> => this.#json(`/api/plays/${id}`);
 
   async manifest(magnet: Magnet): Promise<Uint8Array> {
@@ -103,6 +131,17 @@ export class Gateway {
 
   async proof(proof: Signed<SealedNoun>): Promise<void> {
     await this.#fetch("/api/proofs", post(proof));
+  }
+
+  /** @param opening JSON of a signed opening, as the core made it. */
+  async opening(opening: Uint8Array<ArrayBuffer>): Promise<void> {
+    await this.#fetch("/api/openings", postJson(opening));
+  }
+
+  /** @param evidence JSON of signed evidence, as the core made it. */
+  async evidence(evidence: Uint8Array<ArrayBuffer>): Promise<DisputeReport> {
+    const response = await this.#fetch("/api/evidence", postJson(evidence));
+    return (await response.json()) as DisputeReport;
   }
 
   /** One Ethereum or `cfx_` JSON-RPC call. */
@@ -132,7 +171,11 @@ export class Gateway {
 }
 
 function post(body: unknown, init: RequestInit = {}): RequestInit {
-  return { ...init, method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify(body) };
+  return { ...init, ...postJson(JSON.stringify(body)) };
+}
+
+function postJson(body: string | Uint8Array<ArrayBuffer>): RequestInit {
+  return { method: "POST", headers: { "content-type": "application/json" }, body };
 }
 
 async function refusal(response: Response): Promise<GatewayError> {

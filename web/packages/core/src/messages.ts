@@ -5,12 +5,15 @@
 
 import type { CellState } from "./cell-state";
 import type { ClockReading } from "./clock";
-import type { HeadEvent, ViewBlockEvent } from "./events";
+import type { AwardEvent, HeadEvent, ViewBlockEvent } from "./events";
+import type { PlayStatus } from "./gateway";
 import type { AccountAddress, Magnet, Manifest, NetworkGenesis, NodeId, PlayId } from "./nouns";
 
 export type Command =
   /** Whose plays they are; the bytes are wiped by the worker. */
   | { readonly kind: "account"; readonly secret: Uint8Array<ArrayBuffer> }
+  /** The page is shown, or hidden behind another one. */
+  | { readonly kind: "shown"; readonly shown: boolean }
   /** @see FilmSession `givenUp` is a play that an earlier page left behind. */
   | { readonly kind: "open"; readonly opening: number; readonly magnet: Magnet; readonly givenUp: PlayId | null }
   | { readonly kind: "close"; readonly opening: number }
@@ -31,6 +34,9 @@ export type Report =
   | { readonly kind: "account"; readonly account: AccountAddress }
   | { readonly kind: "head"; readonly head: HeadEvent }
   | { readonly kind: "viewBlock"; readonly viewBlock: ViewBlockEvent }
+  | { readonly kind: "award"; readonly award: AwardEvent }
+  /** The validators came further with a proved play. */
+  | { readonly kind: "settled"; readonly play: PlayId; readonly status: PlayStatus }
   | { readonly kind: "connected"; readonly connected: boolean }
   | { readonly kind: "film"; readonly opening: number; readonly manifest: Manifest }
   | { readonly kind: "cell"; readonly opening: number; readonly state: CellState }

@@ -1,10 +1,12 @@
-// One play as its viewer sees it: from the PlayCode to the view block.
+// One play as its viewer sees it: from the PlayCode to its coins.
 //
 // ```text
-//  none ─ask─▶ asking ─▶ running ─watched to the end─▶ proving ─proof sent─▶ proved ─view block─▶ mined
-//                │          └─ skipped, paused too long ─┐        └─ refused ─┐  └─ outvoted ─┐
-//                └─ unpaid by the validator ─────────────┴────────────────────┴───────────────┴─▶ unpaid
+//  none ─ask─▶ asking ─▶ running ─watched to the end─▶ proving ─proof sent─▶ proved ─vote─▶ pending ─award─▶ mined
+//                │          └─ skipped, paused too long ─┐        │            │              └ audited ┘
+//                └─ unpaid by the validator ─────────────┴────────┴─ refused ──┴─ outvoted ────────┴─ voided ▶ unpaid
 // ```
+//
+// What comes after the proof is decided in `settling.ts`.
 //
 // Times are the worker's monotonic clock in milliseconds. Validators count by their own clocks from when they issued or
 // heard of the PlayCode; the answer reaches the viewer later than that, so its end is never earlier than the issuer's.

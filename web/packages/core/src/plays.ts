@@ -23,8 +23,14 @@ export type PlayEffect =
   | { readonly kind: "ask"; readonly cell: number; readonly grant: GrantId; readonly supersedes: PlayId | null }
   | { readonly kind: "advance"; readonly cell: number; readonly positionMs: number }
   | { readonly kind: "mine"; readonly cell: number }
-  | { readonly kind: "prove"; readonly cell: number; readonly nonce: number }
-  | { readonly kind: "check"; readonly cell: number; readonly play: PlayId };
+  | { readonly kind: "prove"; readonly cell: number; readonly play: PlayId; readonly nonce: number }
+  /** Prove our receipts of the cell: the provider signed for something else. */
+  | { readonly kind: "dispute"; readonly cell: number };
+
+/** Refusals of a proof that may pass: a receipt may still come, and one that differs may be proved. */
+const RECEIPTS_OPEN: ReadonlySet<string> = new Set(["receipts-missing", "receipts-differ"]);
+const RECEIPT_PROOFS_MAX = 4;
+const RECEIPT_PAUSE_MS = 750;
 
 interface Seat {
   state: PlayState;
@@ -37,11 +43,21 @@ interface Seat {
   proving: boolean;
   tries: number;
   retryAtMs: number;
-  checkAtMs: number | null;
-  checks: number;
 }
 
-const CHECKS_MAX = 5;
+/** What a validator says of a proved play. */
+export interface PlaySettlement {
+  readonly status: string;
+  readonly viewBlock?: number | null;
+  readonly code?: string;
+}
+
+/** States of a play that was proved: what follows is the validators' doing. */
+type Settled = Extract<PlayState, { kind: "proved" | "pending" | "audited" | "mined" }>;
+
+function isSettled(state: PlayState): state is Settled {
+  return state.kind === "proved" || state.kind === "pending" || state.kind === "audited" || state.kind === "mined";
+}
 
 export class Plays {
   readonly #manifest: Manifest;
@@ -118,10 +134,9 @@ export class Plays {
     seat.keyed = true;
     seat.tries = 0;
     this.#givenUp = null;
-    const settled = seat.state.kind === "proved" || seat.state.kind === "mined";
     if (!start.mining) {
       const mined = start.unpaid === "already-mined";
-      if (!settled) seat.state = mined ? { kind: "mined", viewBlock: null } : { kind: "unpaid", reason: start.unpaid };
+      if (!isSettled(seat.state)) seat.state = mined ? { kind: "mined", viewBlock: null } : { kind: "unpaid", reason: start.unpaid };
       return;
     }
     seat.play = new Play(start.code, nowMs, this.#params.playPoints, this.#params.latePermille);
@@ -156,41 +171,41 @@ export class Plays {
     if (play) play.nonce = nonce;
   }
 
-  proofSent(nowMs: number, cell: number): void {
+  proofSent(cell: number): void {
     const seat = this.#seat(cell);
     if (!seat.play) return;
     seat.state = { kind: "proved", play: seat.play.id };
     seat.play = null;
-    seat.checks = 0;
-    seat.checkAtMs = nowMs + 3 * this.#params.slotMs;
   }
 
-  proofFailed(nowMs: number, cell: number, code: string, transient: boolean): void {
+  proofFailed(nowMs: number, cell: number, code: string, transient: boolean, emit: (effect: PlayEffect) => void): void {
     const seat = this.#seat(cell);
     if (!seat.play) return;
     // The answer to an earlier try was lost: the proof is there.
-    if (code === "replay") return this.proofSent(nowMs, cell);
-    if (!transient) return this.#unpaid(seat, code);
-    seat.proving = false;
+    if (code === "replay") return this.proofSent(cell);
     seat.tries += 1;
-    seat.retryAtMs = nowMs + waitMs(GATEWAY_BACKOFF, seat.tries, this.#random());
+    const isOpen = RECEIPTS_OPEN.has(code) && seat.tries < RECEIPT_PROOFS_MAX;
+    if (!transient && !isOpen) return this.#unpaid(seat, code);
+    seat.proving = false;
+    seat.retryAtMs = nowMs + (isOpen ? RECEIPT_PAUSE_MS : waitMs(GATEWAY_BACKOFF, seat.tries, this.#random()));
+    if (code === "receipts-differ") emit({ kind: "dispute", cell });
   }
 
-  /** A view block with a play of this account was made: the proved ones are worth a look. */
-  viewBlock(nowMs: number): void {
-    for (const seat of this.#seats.values()) if (seat.state.kind === "proved") seat.checkAtMs = nowMs;
+  /** The validators came further with a proved play. */
+  settled(play: PlayId, { status, viewBlock = null, code = "outvoted" }: PlaySettlement): void {
+    for (const seat of this.#seats.values()) {
+      if (!isSettled(seat.state) || seat.state.kind === "mined" || seat.state.play !== play) continue;
+      if (status === "pending") seat.state = { kind: "pending", play, viewBlock };
+      else if (status === "auditing") seat.state = { kind: "audited", play, viewBlock };
+      else if (status === "accepted") seat.state = { kind: "mined", viewBlock };
+      else if (status === "refused") seat.state = { kind: "unpaid", reason: code };
+    }
   }
 
-  /** What became of a proved play. */
-  checked(nowMs: number, cell: number, status: { status: string; viewBlock?: number; code?: string }): void {
-    const seat = this.#seat(cell);
-    if (seat.state.kind !== "proved") return;
-    if (status.status === "accepted") seat.state = { kind: "mined", viewBlock: status.viewBlock ?? null };
-    else if (status.status === "refused") seat.state = { kind: "unpaid", reason: status.code ?? "outvoted" };
-    else if (seat.checks < CHECKS_MAX) seat.checkAtMs = nowMs + 2 * this.#params.slotMs;
-  }
-
-  /** @param grant the newest grant of a cell, if it has one. */
+  /**
+   * @param preview a place that the viewer jumped to is to be shown.
+   * @param grant the newest grant of a cell, if it has one.
+   */
   decide(nowMs: number, clock: MediaClock, current: number, preview: boolean, grant: (cell: number) => GrantId | null, emit: (effect: PlayEffect) => void): void {
     for (const [cell, seat] of this.#seats) this.#tend(nowMs, cell, seat, emit);
     this.#point(nowMs, clock, current, emit);
@@ -203,26 +218,26 @@ export class Plays {
     emit({ kind: "ask", cell, grant: granted, supersedes: this.#givenUp });
   }
 
-  /** When {@link decide} has something new to say though nothing happened. */
-  deadline(nowMs: number, clock: MediaClock, current: number): number | undefined {
-    const times: (number | undefined)[] = [this.#askAt(nowMs, clock, current)];
-    for (const seat of this.#seats.values()) {
-      if (seat.checkAtMs !== null) times.push(seat.checkAtMs);
-      if (seat.retryAtMs > nowMs) times.push(seat.retryAtMs);
-      if (!seat.play) continue;
-      times.push(seat.play.lateAtMs);
-      if (!seat.proving && seat.retryAtMs <= nowMs) times.push(seat.play.provableAtMs);
+  /** Whether a minute was watched to its end and its proof is still to be sent. */
+  get owesProof(): boolean {
+    return [...this.#seats.values()].some(({ play }) => play?.isWatched);
+  }
+
+  /** When {@link decide} has something new to say though nothing happened. Of a viewer who is away, only proofs count. */
+  deadline(nowMs: number, clock: MediaClock, current: number, away: boolean): number | undefined {
+    const times: (number | undefined)[] = away ? [] : [this.#askAt(nowMs, clock, current)];
+    for (const { play, proving, retryAtMs } of this.#seats.values()) {
+      if (away && !play?.isWatched) continue;
+      if (retryAtMs > nowMs) times.push(retryAtMs);
+      if (!play) continue;
+      times.push(play.lateAtMs);
+      if (!proving && retryAtMs <= nowMs) times.push(play.provableAtMs);
     }
     return earliest(times);
   }
 
-  /** Proves, checks and gives up what its time has come for. */
+  /** Proves and gives up what its time has come for. */
   #tend(nowMs: number, cell: number, seat: Seat, emit: (effect: PlayEffect) => void): void {
-    if (seat.checkAtMs !== null && seat.checkAtMs <= nowMs) {
-      seat.checkAtMs = null;
-      seat.checks += 1;
-      if (seat.state.kind === "proved") emit({ kind: "check", cell, play: seat.state.play });
-    }
     const { play } = seat;
     if (!play) return;
     if (nowMs > play.lateAtMs) return this.#giveUp(seat, play.isWatched ? "too-late" : VIEWER_REASONS.paused);
@@ -230,7 +245,7 @@ export class Plays {
     if (seat.proving || play.nonce === null || provableAtMs === undefined) return;
     if (nowMs < provableAtMs || nowMs < seat.retryAtMs) return;
     seat.proving = true;
-    emit({ kind: "prove", cell, nonce: play.nonce });
+    emit({ kind: "prove", cell, play: play.id, nonce: play.nonce });
   }
 
   #point(nowMs: number, clock: MediaClock, current: number, emit: (effect: PlayEffect) => void): void {
@@ -314,8 +329,6 @@ export class Plays {
         proving: false,
         tries: 0,
         retryAtMs: 0,
-        checkAtMs: null,
-        checks: 0,
       };
       this.#seats.set(cell, seat);
     }

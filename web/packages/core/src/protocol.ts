@@ -2,14 +2,15 @@
 //
 // ```text
 // viewerOpen ─▶ filmOpen ─▶ cellOpen ─▶ grantRequest ─▶ deliveryBegin ─▶ deliveryPush … ─▶ deliveryEnd   once per provider
-//                                    └▶ playRequest  ─▶ playBegin     ─▶ advance … ─▶ mine … ─▶ prove    once per play
+//                                    └▶ playRequest  ─▶ playBegin     ─▶ advance … ─▶ mine … ─▶ prove ─▶ opening   once per play
 //                                                                     └▶ read
 // ```
 //
-// Implemented by `wasm.ts` over `crates/browser`. Every call is synchronous and short, and throws a `CoreError` when it
-// is refused. The core keeps keys and bytes; it has no clock and no socket, so times and answers are arguments.
+// Implemented by `wasm.ts` over `crates/browser`. Every call is short, and throws a `CoreError` when it is refused. Those
+// that decrypt are asynchronous, since the browser's own AES is. The core keeps keys and bytes; it has no clock and no
+// socket, so times and answers are arguments.
 
-import type { BlockHead, Grant, Manifest, NetworkGenesis, PlayAnswer, PlayCode, PlayId, NodeId, SealedNoun, Signed } from "./nouns";
+import type { BlockHead, Grant, Magnet, Manifest, NetworkGenesis, PlayAnswer, PlayCode, PlayId, NodeId, SealedNoun, Signed } from "./nouns";
 
 /** Names an object that lives in the core until it is closed. */
 export type Handle<Kind extends string> = number & { readonly kind?: Kind };
@@ -39,25 +40,32 @@ export interface Protocol {
   grantRequest(cell: CellHandle, request: { excluded: readonly NodeId[]; nowMs: number }): Signed<SealedNoun>;
   /** Verifies that a validator signed `grant` and opens its DownloadKey. */
   deliveryBegin(cell: CellHandle, grant: Signed<Grant>): void;
-  /** Takes the next bytes of the stream; throws when they are not the cell's. What was verified before stays good. */
-  deliveryPush(cell: CellHandle, bytes: Uint8Array): Verified;
+  /**
+   * Takes the next bytes of the stream; throws when they are not the cell's. What was verified before stays good. One call
+   * at a time; one whose delivery ended meanwhile throws `no-delivery`.
+   */
+  deliveryPush(cell: CellHandle, bytes: Uint8Array): Promise<Verified>;
   /** Ends the running delivery. The receipt for what it verified, or `null` when that is nothing. */
   deliveryEnd(cell: CellHandle): Signed<SealedNoun> | null;
 
   playRequest(
     cell: CellHandle,
-    request: { grantId: string; supersedes: PlayId | null; nowMs: number },
+    request: { grantId: string; supersedes: PlayId | null; layers: readonly Magnet[]; nowMs: number },
   ): Signed<SealedNoun>;
   /** Opens the CellKey, after which verified bytes can be read. */
   playBegin(cell: CellHandle, answer: PlayAnswer): PlayStart;
   /** Plaintext of a range that is verified already. */
-  read(cell: CellHandle, offset: number, length: number): Uint8Array<ArrayBuffer>;
+  read(cell: CellHandle, offset: number, length: number): Promise<Uint8Array<ArrayBuffer>>;
 
   /** Folds the play points that lie before `positionMs` (media time inside the cell). */
   advance(cell: CellHandle, positionMs: number, head: BlockHead): { folded: number; points: number };
   /** Tries `count` nonces from `from` on. All points must be folded. */
   mine(cell: CellHandle, from: number, count: number): number | null;
   prove(cell: CellHandle, slot: number, nonce: number): Signed<SealedNoun>;
+  /** Of a proved play: what answers an audit of it, as JSON to be handed in. Needs nothing of the cell any more. */
+  opening(cell: CellHandle): Uint8Array<ArrayBuffer>;
+  /** What proves one of our receipts where the provider signed for something else; with the chunk where they differ. */
+  evidence(cell: CellHandle, receipt: SealedNoun, chunk: number | null): Uint8Array<ArrayBuffer>;
 
   close(handle: Handle<string>): void;
 }

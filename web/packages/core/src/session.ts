@@ -9,13 +9,15 @@
 //
 // **After every `handle`, drain `poll` until it answers `undefined`, then sleep until `deadline`.** It owns no clock, no
 // network and no bytes; times are the caller's monotonic clock in milliseconds. Nothing happens before the first press of
-// play, and a paused film asks for nothing but what the viewer jumped to.
+// play, and a paused film asks for nothing but what the viewer jumped to. While the viewer is *away* (the page is hidden
+// and the film does not play) no delivery begins and no key is asked for; a delivery that is running ends in order, since
+// a receipt for half a cell may cost the minute, and a minute that was watched is still proved.
 
 import type { CellState } from "./cell-state";
 import { MediaClock, type ClockReading } from "./clock";
 import { Deliveries, type FetchEffect, type FetchFailure } from "./deliveries";
 import { cellAt, type GrantId, type Manifest, type NodeId, type PlayId, type ProtocolParams } from "./nouns";
-import { Plays, type PlayEffect } from "./plays";
+import { Plays, type PlayEffect, type PlaySettlement } from "./plays";
 import type { PlayStart, Verified } from "./protocol";
 
 /** Sealed media is fetched this far ahead of the picture, */
@@ -53,8 +55,10 @@ export type SessionInput =
   | { readonly kind: "mined"; readonly cell: number; readonly nonce: number }
   | { readonly kind: "proofSent"; readonly cell: number }
   | { readonly kind: "proofFailed"; readonly cell: number; readonly code: string; readonly transient: boolean }
-  | { readonly kind: "viewBlock" }
-  | { readonly kind: "checked"; readonly cell: number; readonly status: { status: string; viewBlock?: number; code?: string } }
+  /** The validators came further with a proved play. */
+  | { readonly kind: "settled"; readonly play: PlayId; readonly settlement: PlaySettlement }
+  /** The page is shown, or not. */
+  | { readonly kind: "shown"; readonly shown: boolean }
   | { readonly kind: "tick" };
 
 export type SessionEffect =
@@ -85,6 +89,7 @@ export class FilmSession {
   #current = 0;
   #started = false;
   #stopped = false;
+  #shown = true;
   /** A jump whose picture is still to be fetched, and since when. */
   #jumpedAtMs: number | null = null;
 
@@ -109,10 +114,10 @@ export class FilmSession {
   /** When to call `handle` with a `tick` though nothing happened. */
   deadline(nowMs: number): number | undefined {
     if (this.#stopped) return undefined;
-    const jump = this.#jumpedAtMs === null ? undefined : this.#jumpedAtMs + SETTLE_MS;
+    const jump = this.#jumpedAtMs === null || this.isAway ? undefined : this.#jumpedAtMs + SETTLE_MS;
     const times = [
       this.#deliveries.deadline(this.#wanted(nowMs)),
-      this.#plays.deadline(nowMs, this.#clock, this.#current),
+      this.#plays.deadline(nowMs, this.#clock, this.#current, this.isAway),
       jump !== undefined && jump > nowMs ? jump : undefined,
     ].filter((time) => time !== undefined);
     return times.length === 0 ? undefined : Math.min(...times);
@@ -121,6 +126,17 @@ export class FilmSession {
   /** The play that a page which closes now leaves behind. */
   get unfinished(): PlayId | null {
     return this.#plays.unfinished;
+  }
+
+  /** The page is hidden and the film does not play. */
+  get isAway(): boolean {
+    return !this.#shown && !this.#clock.reading.wanted;
+  }
+
+  /** Something is to be done or waited for: events of the network are needed. */
+  get isBusy(): boolean {
+    if (this.#stopped) return false;
+    return this.#clock.reading.wanted || this.#deliveries.active !== null || this.#plays.owesProof;
   }
 
   #take(nowMs: number, input: SessionInput): void {
@@ -144,13 +160,14 @@ export class FilmSession {
       case "mined":
         return this.#plays.mined(input.cell, input.nonce);
       case "proofSent":
-        return this.#plays.proofSent(nowMs, input.cell);
+        return this.#plays.proofSent(input.cell);
       case "proofFailed":
-        return this.#plays.proofFailed(nowMs, input.cell, input.code, input.transient);
-      case "viewBlock":
-        return this.#plays.viewBlock(nowMs);
-      case "checked":
-        return this.#plays.checked(nowMs, input.cell, input.status);
+        return this.#plays.proofFailed(nowMs, input.cell, input.code, input.transient, this.#emit);
+      case "settled":
+        return this.#plays.settled(input.play, input.settlement);
+      case "shown":
+        this.#shown = input.shown;
+        return;
       case "tick":
         return;
     }
@@ -204,7 +221,7 @@ export class FilmSession {
   #decide(nowMs: number): void {
     const wanted = this.#wanted(nowMs);
     this.#deliveries.decide(nowMs, wanted, this.#emit);
-    const settled = this.#jumpedAtMs !== null && nowMs >= this.#jumpedAtMs + SETTLE_MS;
+    const settled = this.#jumpedAtMs !== null && !this.isAway && nowMs >= this.#jumpedAtMs + SETTLE_MS;
     const preview = this.#started && settled;
     this.#plays.decide(nowMs, this.#clock, this.#current, preview, (cell) => this.#deliveries.grant(cell), this.#emit);
     if (settled && this.#plays.keyed(this.#current)) this.#jumpedAtMs = null;
@@ -215,6 +232,7 @@ export class FilmSession {
   /** The current cell, and those that will be on screen soon. */
   #wanted(nowMs: number): number[] {
     if (!this.#started) return [];
+    if (this.isAway) return this.#deliveries.active === null ? [] : [this.#deliveries.active];
     const wanted = [this.#current];
     const untilMs = this.#clock.positionMs(nowMs) + AHEAD_MS;
     for (let cell = this.#current + 1; cell <= this.#current + AHEAD_CELLS; cell += 1) {

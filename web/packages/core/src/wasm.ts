@@ -4,8 +4,11 @@
 // the worker that loaded it. Input bytes are copied into the module, answers are copied out: nothing here points into
 // the module's memory after a call. Input that was copied in is wiped, since it may hold keys.
 
-import type { BlockHead, Grant, NetworkGenesis, NodeId, PlayAnswer, PlayCode, PlayId, SealedNoun, Signed } from "./nouns";
+import { blockStart, Layer } from "./layer";
+import type { BlockHead, Grant, Magnet, NetworkGenesis, NodeId, PlayAnswer, PlayCode, PlayId, SealedNoun, Signed } from "./nouns";
 import type { CellHandle, FilmHandle, Handle, PlayStart, Protocol, Verified, ViewerHandle } from "./protocol";
+
+import { Stripper } from "./stripper";
 
 type OpenedViewer = ReturnType<Protocol["viewerOpen"]>;
 type OpenedFilm = ReturnType<Protocol["filmOpen"]>;
@@ -30,6 +33,12 @@ const OPERATION = {
   advance: 0x030b,
   mine: 0x030c,
   prove: 0x030d,
+  opening: 0x030e,
+  evidence: 0x030f,
+  deliveryLayer: 0x0310,
+  deliveryPushStripped: 0x0311,
+  readSealed: 0x0312,
+  contentLayer: 0x0313,
 } as const;
 
 type Operation = (typeof OPERATION)[keyof typeof OPERATION];
@@ -76,6 +85,9 @@ export class Core implements Protocol {
   readonly #exports: Exports;
   /** Address of the input buffer of `PIECE_BYTES`. */
   readonly #input: number;
+  /** Of each cell, the delivery that is under way, and the layer of its content. */
+  readonly #deliveries = new Map<number, Stripper>();
+  readonly #contents = new Map<number, Layer>();
   /** Set by a trap: the instance's state may then be half changed. */
   #death: CoreError | undefined;
 
@@ -115,35 +127,52 @@ export class Core implements Protocol {
 
   deliveryBegin(cell: CellHandle, grant: Signed<Grant>): void {
     this.#call(OPERATION.deliveryBegin, cell, encode(grant));
+    const layer = new Layer(this.#call(OPERATION.deliveryLayer, cell));
+    // The decryption takes a moment: what it gives may be too late.
+    const isRunning = () => this.#deliveries.get(cell) === stripper;
+    const stripper: Stripper = new Stripper(layer, grant.body, {
+      plain: (bytes) => parse<Verified>(this.#call(OPERATION.deliveryPush, cell, bytes)),
+      stripped: (delivered, sealed) => {
+        if (!isRunning()) throw new CoreError("no-delivery", "the delivery has ended");
+        return parse<Verified>(this.#call(OPERATION.deliveryPushStripped, cell, delivered, sealed));
+      },
+    });
+    this.#deliveries.set(cell, stripper);
   }
 
-  deliveryPush(cell: CellHandle, bytes: Uint8Array): Verified {
+  async deliveryPush(cell: CellHandle, bytes: Uint8Array): Promise<Verified> {
+    const stripper = this.#deliveries.get(cell);
+    if (!stripper) throw new CoreError("no-delivery", "no delivery is under way");
     let verified: Verified = { verifiedEnd: 0, complete: false };
-    for (let at = 0; at === 0 || at < bytes.length; at += PIECE_BYTES) {
-      verified = parse<Verified>(this.#call(OPERATION.deliveryPush, cell, bytes.subarray(at, at + PIECE_BYTES)));
-    }
+    for (let at = 0; at < bytes.length; at += PIECE_BYTES) verified = await stripper.push(bytes.subarray(at, at + PIECE_BYTES));
     return verified;
   }
 
   deliveryEnd(cell: CellHandle): Signed<SealedNoun> | null {
+    this.#deliveries.delete(cell);
     return this.#callJson<Signed<SealedNoun> | null>(OPERATION.deliveryEnd, cell);
   }
 
   playRequest(
     cell: CellHandle,
-    { grantId, supersedes, nowMs }: { grantId: string; supersedes: PlayId | null; nowMs: number },
+    { grantId, supersedes, layers, nowMs }: { grantId: string; supersedes: PlayId | null; layers: readonly Magnet[]; nowMs: number },
   ): Signed<SealedNoun> {
-    return this.#callJson<Signed<SealedNoun>>(OPERATION.playRequest, cell, { grant: grantId, supersedes, nowMs });
+    return this.#callJson<Signed<SealedNoun>>(OPERATION.playRequest, cell, { grant: grantId, supersedes, layers, nowMs });
   }
 
   playBegin(cell: CellHandle, answer: PlayAnswer): PlayStart {
     const { code } = this.#callJson<{ code: PlayCode | null }>(OPERATION.playBegin, cell, answer);
+    this.#contents.set(cell, new Layer(this.#call(OPERATION.contentLayer, cell)));
     if (code) return { mining: true, code };
     return { mining: false, unpaid: answer.outcome.kind === "unpaid" ? answer.outcome.detail : "" };
   }
 
-  read(cell: CellHandle, offset: number, length: number): Uint8Array<ArrayBuffer> {
-    return this.#call(OPERATION.read, cell, encode({ start: offset, end: offset + length }));
+  async read(cell: CellHandle, offset: number, length: number): Promise<Uint8Array<ArrayBuffer>> {
+    const layer = this.#contents.get(cell);
+    if (!layer) throw new CoreError("no-cell-key", "the cell has no key yet");
+    const start = blockStart(offset);
+    const sealed = this.#call(OPERATION.readSealed, cell, encode({ start, end: offset + length }));
+    return (await layer.apply(start, sealed)).subarray(offset - start);
   }
 
   advance(cell: CellHandle, positionMs: number, { number, hash }: BlockHead): { folded: number; points: number } {
@@ -159,7 +188,17 @@ export class Core implements Protocol {
     return this.#callJson<Signed<SealedNoun>>(OPERATION.prove, cell, { slot, nonce });
   }
 
+  opening(cell: CellHandle): Uint8Array<ArrayBuffer> {
+    return this.#call(OPERATION.opening, cell);
+  }
+
+  evidence(cell: CellHandle, receipt: SealedNoun, chunk: number | null): Uint8Array<ArrayBuffer> {
+    return this.#call(OPERATION.evidence, cell, encode({ receipt, chunk }));
+  }
+
   close(handle: Handle<string>): void {
+    this.#deliveries.delete(handle);
+    this.#contents.delete(handle);
     this.#call(OPERATION.close, handle);
   }
 
@@ -168,17 +207,23 @@ export class Core implements Protocol {
     return parse<Answer>(this.#call(operation, handle, request === undefined ? NO_BYTES : encode(request)));
   }
 
-  /** Calls an operation that takes and gives bytes; throws a {@link CoreError} if it is refused. */
-  #call(operation: Operation, handle = 0, input: Uint8Array = NO_BYTES): Uint8Array<ArrayBuffer> {
+  /** Calls an operation that takes and gives bytes, its input in parts; throws a {@link CoreError} if it is refused. */
+  #call(operation: Operation, handle = 0, ...input: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
     if (this.#death) throw new CoreError("dead", "the core trapped before and must be loaded again", { cause: this.#death });
-    if (input.length > INPUT_BYTES_MAX) throw new CoreError("above-max", `${input.length} bytes are too many for one call`);
+    const length = input.reduce((sum, part) => sum + part.length, 0);
+    if (length > INPUT_BYTES_MAX) throw new CoreError("above-max", `${length} bytes are too many for one call`);
     try {
-      const own = input.length > PIECE_BYTES;
-      const address = own ? this.#alloc(input.length) : this.#input;
-      this.#bytes(address, input.length).set(input);
-      const reply = this.#exports.call(operation, handle, address, input.length);
+      const own = length > PIECE_BYTES;
+      const address = own ? this.#alloc(length) : this.#input;
+      const bytes = this.#bytes(address, length);
+      let at = 0;
+      for (const part of input) {
+        bytes.set(part, at);
+        at += part.length;
+      }
+      const reply = this.#exports.call(operation, handle, address, length);
       if (own) this.#exports.dealloc(address);
-      else this.#bytes(address, input.length).fill(0);
+      else this.#bytes(address, length).fill(0);
       return this.#take(reply);
     } catch (error) {
       throw error instanceof WebAssembly.RuntimeError ? this.#die(error) : error;
@@ -188,10 +233,11 @@ export class Core implements Protocol {
   /** Copies a reply out, frees it, and gives its payload or throws its refusal. */
   #take(packed: bigint): Uint8Array<ArrayBuffer> {
     const [address, len] = unpack(packed);
-    const reply = this.#bytes(address, len).slice();
+    const reply = this.#bytes(address, len);
+    const isOk = reply[0] === REPLY_OK;
+    const payload = new Uint8Array(reply.subarray(1));
     this.#exports.dealloc(address);
-    const payload = reply.slice(1);
-    if (reply[0] === REPLY_OK) return payload;
+    if (isOk) return payload;
     const { code, message } = JSON.parse(new TextDecoder().decode(payload)) as { code: string; message: string };
     throw new CoreError(code, message);
   }

@@ -1,12 +1,13 @@
 // The protocol worker: owns the Rust core, follows the network, and plays one film at a time for one account.
 //
 // ```text
-//   page ──commands──▶ Worker ──▶ Film (session + core + gateway)
-//        ◀──reports───   └──────▶ event stream: heads, view blocks
+//   page ──commands──▶ Worker ──▶ Film (session + core + gateway) ── proved ──▶ Settler: votes, audits, awards
+//        ◀──reports───   └──────▶ event stream: heads, view blocks, awards
 // ```
 //
 // Commands that come before the core is loaded and the network is known wait for both. Nothing here ticks: it wakes for
-// commands, answers, blocks and the session's deadlines.
+// commands, answers, blocks and deadlines. It *sleeps*, without an event stream and without a timer, while the page is
+// hidden, no film plays and every proved play is settled.
 
 import { GATEWAY_BACKOFF, waitMs } from "./backoff";
 import { followEvents } from "./events";
@@ -16,6 +17,8 @@ import { loadProtocol } from "./load-protocol";
 import type { Command, Report } from "./messages";
 import type { AccountAddress, BlockHead } from "./nouns";
 import type { Protocol, ViewerHandle } from "./protocol";
+import { browserOpenings } from "./opening-store";
+import { Settler } from "./settler";
 import { CoreError } from "./wasm";
 
 const gateway = new Gateway();
@@ -31,33 +34,40 @@ class ViewerWorker {
   readonly #offsetMs: number;
   #head: BlockHead;
   #viewer: { handle: ViewerHandle; account: AccountAddress } | undefined;
+  readonly #settler: Settler;
   #film: Film | undefined;
   #opening = -1;
+  #shown = true;
+  /** Stops the event stream; `undefined` while this sleeps. */
+  #unfollow: (() => void) | undefined;
 
   constructor(core: Protocol, network: NetworkState, offsetMs: number) {
     this.#core = core;
     this.#network = network;
     this.#offsetMs = offsetMs;
     this.#head = network.head;
-    report({ kind: "network", genesis: network.genesis, viewBlocks: network.viewBlocks });
-    followEvents({
-      head: (head) => {
-        this.#head = head;
-        report({ kind: "head", head });
+    this.#settler = new Settler({
+      gateway,
+      store: browserOpenings(),
+      params: network.genesis.params,
+      nowMs: this.#nowMs,
+      told: (play, status) => {
+        this.#film?.handle({ kind: "settled", play, settlement: status });
+        report({ kind: "settled", play, status });
       },
-      viewBlock: (viewBlock) => {
-        report({ kind: "viewBlock", viewBlock });
-        const account = this.#viewer?.account;
-        if (viewBlock.viewers.some((viewer) => viewer.toLowerCase() === account)) this.#film?.handle({ kind: "viewBlock" });
-      },
-      connected: (connected) => report({ kind: "connected", connected }),
+      changed: this.#tend,
     });
+    report({ kind: "network", genesis: network.genesis, viewBlocks: network.viewBlocks });
+    this.#tend();
+    void this.#settler.resume();
   }
 
   async take(command: Command): Promise<void> {
     switch (command.kind) {
       case "account":
         return this.#enter(command.secret);
+      case "shown":
+        return this.#show(command.shown);
       case "open":
         return this.#open(command);
       case "close":
@@ -70,6 +80,43 @@ class ViewerWorker {
         return this.#of(command)?.read(command.cell, command.fragment);
     }
   }
+
+  #show(shown: boolean): void {
+    this.#shown = shown;
+    this.#film?.handle({ kind: "shown", shown });
+    this.#tend();
+  }
+
+  /** Follows the network's events exactly as long as somebody needs them. */
+  readonly #tend = (): void => {
+    const needed = this.#shown || this.#film?.isBusy || !this.#settler.isIdle;
+    if (needed) this.#unfollow ??= this.#follow();
+    else {
+      this.#unfollow?.();
+      this.#unfollow = undefined;
+    }
+  };
+
+  #follow(): () => void {
+    return followEvents({
+      head: (head) => {
+        this.#head = head;
+        this.#settler.handle({ kind: "head", number: head.number });
+        report({ kind: "head", head });
+      },
+      viewBlock: (viewBlock) => {
+        this.#settler.handle({ kind: "viewBlock", viewers: viewBlock.viewers });
+        report({ kind: "viewBlock", viewBlock });
+      },
+      award: (award) => {
+        this.#settler.handle({ kind: "award", viewBlock: award.viewBlock });
+        report({ kind: "award", award });
+      },
+      connected: (connected) => report({ kind: "connected", connected }),
+    });
+  }
+
+  readonly #nowMs = (): number => Math.round(Date.now() + this.#offsetMs);
 
   #enter(secret: Uint8Array): void {
     this.#close(this.#opening);
@@ -85,9 +132,10 @@ class ViewerWorker {
     this.#opening = opening;
     if (!this.#viewer) return report({ kind: "stopped", opening, code: "no-account", message: "no account is open" });
     try {
-      const film = await Film.open(this.#context(this.#viewer.handle), opening, magnet, givenUp);
-      if (this.#opening === opening) this.#film = film;
-      else film.close();
+      const film = await Film.open(this.#context(this.#viewer), opening, magnet, givenUp);
+      if (this.#opening !== opening) return film.close();
+      this.#film = film;
+      film.handle({ kind: "shown", shown: this.#shown });
     } catch (error) {
       const { code, message } = asCoded(error);
       report({ kind: "stopped", opening, code, message });
@@ -99,21 +147,24 @@ class ViewerWorker {
     this.#film?.close();
     this.#film = undefined;
     this.#opening = -1;
+    this.#tend();
   }
 
   #of({ opening }: { opening: number }): Film | undefined {
     return this.#film?.opening === opening ? this.#film : undefined;
   }
 
-  #context(viewer: ViewerHandle): FilmContext {
+  #context({ handle, account }: { handle: ViewerHandle; account: AccountAddress }): FilmContext {
     return {
       core: this.#core,
       gateway,
       genesis: this.#network.genesis,
-      viewer,
-      nowMs: () => Math.round(Date.now() + this.#offsetMs),
+      viewer: handle,
+      nowMs: this.#nowMs,
       head: () => ({ number: this.#head.number, hash: this.#head.hash }),
       report,
+      proved: (play, opening) => this.#settler.keep({ play, account, provedAtMs: this.#nowMs(), opening }),
+      changed: this.#tend,
     };
   }
 }

@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import type { PlaySettlement } from "../src/plays";
 import { Village } from "./village";
 
 test("nothing is fetched before the first press of play", () => {
@@ -228,23 +229,122 @@ test("a proof that the gateway lost is sent again, a refused one is said", () =>
   const refused = new Village(1);
   refused.override = (effect) => {
     if (effect.kind !== "prove") return false;
-    refused.handle({ kind: "proofFailed", cell: 0, code: "receipts-missing", transient: false });
+    refused.handle({ kind: "proofFailed", cell: 0, code: "wrong-hash", transient: false });
     return true;
   };
   refused.play();
   refused.run(65_000);
-  expect(refused.playOf(0)).toEqual({ kind: "unpaid", reason: "receipts-missing" });
+  expect(refused.of("prove")).toHaveLength(1);
+  expect(refused.playOf(0)).toEqual({ kind: "unpaid", reason: "wrong-hash" });
 });
 
-test("a view block makes the proved plays looked up, and mined", () => {
+test("a proof that lacks the provider's receipt is worth some more tries, and differing ones are disputed", () => {
+  const village = new Village(1);
+  let code = "receipts-missing";
+  village.override = (effect) => {
+    if (effect.kind !== "prove") return false;
+    village.handle({ kind: "proofFailed", cell: 0, code, transient: false });
+    return true;
+  };
+  village.play();
+  village.run(60_500);
+  expect(village.of("dispute")).toEqual([]);
+  code = "receipts-differ";
+  village.run(5_000);
+  expect(village.of("prove")).toHaveLength(4);
+  expect(village.of("dispute")).toHaveLength(2);
+  expect(village.playOf(0)).toEqual({ kind: "unpaid", reason: "receipts-differ" });
+});
+
+test("a proved play is shown as far as the validators have come with it", () => {
   const village = new Village(1);
   village.play();
   village.run(62_000);
-  village.handle({ kind: "viewBlock" });
-  expect(village.of("check")).toHaveLength(1);
-  village.handle({ kind: "checked", cell: 0, status: { status: "accepted", viewBlock: 4 } });
+  const { play = "0x" } = village.of("prove")[0] ?? {};
+  const settled = (settlement: PlaySettlement) => village.handle({ kind: "settled", play, settlement });
+  settled({ status: "pending", viewBlock: 4 });
+  expect(village.playOf(0)).toEqual({ kind: "pending", play, viewBlock: 4 });
+  settled({ status: "auditing", viewBlock: 4 });
+  expect(village.playOf(0)).toEqual({ kind: "audited", play, viewBlock: 4 });
+  settled({ status: "accepted", viewBlock: 4 });
   expect(village.playOf(0)).toEqual({ kind: "mined", viewBlock: 4 });
+  settled({ status: "refused", code: "voided" });
+  expect(village.playOf(0)?.kind).toBe("mined");
   expect(village.session.unfinished).toBeNull();
+});
+
+test("an audit that fails is said", () => {
+  const village = new Village(1);
+  village.play();
+  village.run(62_000);
+  const { play = "0x" } = village.of("prove")[0] ?? {};
+  village.handle({ kind: "settled", play, settlement: { status: "auditing", viewBlock: 4 } });
+  village.handle({ kind: "settled", play, settlement: { status: "refused", code: "voided" } });
+  expect(village.playOf(0)).toEqual({ kind: "unpaid", reason: "voided" });
+});
+
+test("a viewer who is away neither fetches nor asks, and goes on when back", () => {
+  const village = new Village(3);
+  village.play();
+  village.run(3_000);
+  village.pause();
+  village.handle({ kind: "shown", shown: false });
+  const before = village.log.length;
+  village.seek(130_000);
+  expect(village.session.isAway).toBe(true);
+  expect(village.session.isBusy).toBe(false);
+  expect(village.session.deadline(village.nowMs)).toBeUndefined();
+  village.run(300_000);
+  expect(village.log.slice(before).filter(({ kind }) => kind !== "cell")).toEqual([]);
+  village.handle({ kind: "shown", shown: true });
+  village.run(1_000);
+  expect(village.log.slice(before).map(({ kind }) => kind)).toEqual(expect.arrayContaining(["fetch", "ask"]));
+});
+
+test("a hidden film that plays is watched and proved like any other", () => {
+  const village = new Village(2);
+  village.play();
+  village.run(1_000);
+  village.handle({ kind: "shown", shown: false });
+  expect(village.session.isBusy).toBe(true);
+  village.run(125_000);
+  expect(village.of("prove").map(({ cell }) => cell)).toEqual([0, 1]);
+  expect(village.session.isBusy).toBe(false);
+});
+
+test("what was watched is proved though the viewer left", () => {
+  const village = new Village(1);
+  village.override = (effect) => {
+    if (effect.kind !== "prove") return false;
+    expect(village.session.isAway).toBe(true);
+    return false;
+  };
+  village.play();
+  village.run(60_000);
+  expect(village.positionMs).toBe(60_000);
+  village.handle({ kind: "shown", shown: false });
+  expect(village.session.isBusy).toBe(true);
+  village.run(1_000);
+  expect(village.playOf(0)?.kind).toBe("proved");
+  expect(village.session.isBusy).toBe(false);
+});
+
+test("a delivery that runs when the viewer leaves ends in order", () => {
+  const village = new Village(1);
+  let attempt = -1;
+  village.override = (effect) => {
+    if (effect.kind === "fetch") attempt = effect.attempt;
+    return effect.kind === "fetch";
+  };
+  village.play();
+  village.handle({ kind: "granted", attempt, grant: "0xaa", provider: "0x01" });
+  village.pause();
+  village.handle({ kind: "shown", shown: false });
+  village.run(1_000);
+  expect(village.of("abort")).toEqual([]);
+  expect(village.session.isBusy).toBe(true);
+  village.handle({ kind: "progressed", attempt, verified: { verifiedEnd: 10_000, complete: true } });
+  expect(village.session.isBusy).toBe(false);
 });
 
 test("a cell that was mined before plays for free", () => {

@@ -2,11 +2,14 @@
 //
 // Needs src/chainflix.wasm, which `xtask/src/wasm.rs` builds. Run: node --test web/packages/core/test/
 //
-// The twin is TypeScript, so its tests need Node 22.18 or the `typescript` package, and are skipped without either.
+// The twin is TypeScript of several files, so its tests need vite, and are skipped without it.
 
 import assert from "node:assert/strict";
-import { readFile } from "node:fs/promises";
-import { test } from "node:test";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, test } from "node:test";
+import { fileURLToPath, pathToFileURL } from "node:url";
 
 const wasmUrl = new URL("../src/chainflix.wasm", import.meta.url);
 const twinUrl = new URL("../src/wasm.ts", import.meta.url);
@@ -66,12 +69,15 @@ test("wrong calls are refused, not trapped", () => {
 
 /** Imports the TypeScript twin, or says what is missing. */
 async function loadTwin() {
-  if (process.features.typescript) return { twin: await import(twinUrl) };
-  const typescript = await import("typescript").then((found) => found.default).catch(() => undefined);
-  if (!typescript) return { skip: "needs Node 22.18 or the typescript package" };
-  const target = { module: typescript.ModuleKind.ES2022, target: typescript.ScriptTarget.ES2022 };
-  const { outputText } = typescript.transpileModule(await readFile(twinUrl, "utf8"), { compilerOptions: target });
-  return { twin: await import(`data:text/javascript,${encodeURIComponent(outputText)}`) };
+  const vite = await import("vite").catch(() => undefined);
+  if (!vite) return { skip: "needs vite" };
+  const lib = { entry: fileURLToPath(twinUrl), formats: ["es"] };
+  const [{ output }] = await vite.build({ configFile: false, logLevel: "silent", build: { write: false, minify: false, lib } });
+  const folder = await mkdtemp(join(tmpdir(), "chainflix-twin-"));
+  after(() => rm(folder, { recursive: true }));
+  const file = join(folder, "twin.mjs");
+  await writeFile(file, output[0].code);
+  return { twin: await import(pathToFileURL(file)) };
 }
 
 const { twin, skip = false } = await loadTwin();
@@ -87,14 +93,15 @@ test("a view has the bytes that native code gives it", { skip }, async () => {
 
   core.deliveryBegin(cell, view.grant);
   const stream = fromHex(view.stream);
-  for (let at = 0; at < stream.length; at += 999) core.deliveryPush(cell, stream.subarray(at, at + 999));
+  for (let at = 0; at < stream.length; at += 999) await core.deliveryPush(cell, stream.subarray(at, at + 999));
   assert.deepEqual(core.deliveryEnd(cell), view.receipt);
 
-  const request = { grantId: view.grant.body.id, supersedes: view.supersedes, nowMs: view.nowMs + 100 };
+  const request = { grantId: view.grant.body.id, supersedes: view.supersedes, layers: view.layers, nowMs: view.nowMs + 100 };
   assert.deepEqual(core.playRequest(cell, request), view.playRequest);
   const { code } = core.playBegin(cell, view.playAnswer);
   assert.deepEqual(code, view.playAnswer.outcome.detail.body);
-  const opened = core.read(cell, 0, code.size);
+  const opened = await core.read(cell, 0, code.size);
+  assert.deepEqual(await core.read(cell, 12_345, 3), opened.slice(12_345, 12_348));
   assert.deepEqual([...opened.subarray(0, 300)], Array.from({ length: 300 }, (_, index) => index % 251));
 
   for (const [folded, { positionMs, ...head }] of view.points.entries()) {
@@ -102,6 +109,9 @@ test("a view has the bytes that native code gives it", { skip }, async () => {
   }
   assert.equal(core.mine(cell, 0, 1 << 18), view.nonce);
   assert.deepEqual(core.prove(cell, view.slot, view.nonce), view.proof);
+  const said = (bytes) => JSON.parse(Buffer.from(bytes).toString());
+  assert.deepEqual(said(core.opening(cell)), view.opening);
+  assert.deepEqual(said(core.evidence(cell, view.receipt.body, view.disputedChunk)), view.evidence);
 });
 
 test("a lie is refused, and what came before it stays", { skip }, async () => {
@@ -112,8 +122,9 @@ test("a lie is refused, and what came before it stays", { skip }, async () => {
   core.deliveryBegin(cell, view.grant);
   const lie = fromHex(view.stream);
   lie[lie.length - 1] ^= 1;
-  assert.throws(() => core.deliveryPush(cell, lie), { name: "CoreError", code: "corrupt" });
+  await assert.rejects(core.deliveryPush(cell, lie), { name: "CoreError", code: "corrupt" });
   assert.equal(core.deliveryEnd(cell).body.end, 16_384);
+  await assert.rejects(core.deliveryPush(cell, lie), { code: "no-delivery" });
   assert.equal(core.grantRequest(cell, { excluded: [], nowMs: 1 }).body.fromByte, 16_384);
   const other = structuredClone(view.grant);
   other.body.viewer = view.grant.body.provider;

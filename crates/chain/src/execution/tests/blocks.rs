@@ -58,6 +58,24 @@ async fn contracts_are_read_at_the_head() {
 }
 
 #[tokio::test]
+async fn events_of_a_contract_are_found_in_their_block() {
+    let node = in_memory().await;
+    let mut blocks = Vec::new();
+    for (nonce, to) in [(0, LOGGER), (1, GETTER), (2, LOGGER)] {
+        node.submit(user(1).sign(nonce, to, 0, vec![])).await;
+        blocks.push(node.extend().await.hash());
+    }
+    for (number, emitted) in [(0, 0), (1, 1), (2, 0), (3, 1), (4, 0)] {
+        let events = node.events(number, &[GETTER, LOGGER]).await.unwrap();
+        assert_eq!(events.len(), emitted, "block {number}");
+        assert!(events.iter().all(|event| event.address == LOGGER));
+        assert_eq!(node.events(number, &[GETTER]).await.unwrap(), []);
+        let hash = number.checked_sub(1).and_then(|index| blocks.get(index as usize)).copied();
+        assert_eq!(node.block_hash(number).unwrap().filter(|_| number > 0), hash);
+    }
+}
+
+#[tokio::test]
 async fn invalid_blocks_are_told_from_failures() {
     let node = in_memory().await;
     let good = node.build(request(&node.head())).await.unwrap();

@@ -1,7 +1,6 @@
 //! Each refusal of the protocol page, by name.
 
 use super::*;
-use chainflix_primitives::Digest;
 
 /// A village with one play proved up to (not including) the proof.
 fn watched() -> (Village, Playing, PlayData) {
@@ -15,7 +14,7 @@ fn watched() -> (Village, Playing, PlayData) {
 fn grant_request(village: &Village) -> GrantRequest {
     GrantRequest {
         account: key(60).address(),
-        magnet: Magnet([3; 32]),
+        magnet: FILM,
         cell_index: 0,
         from_byte: 0,
         viewer_box_key: BoxKey::from_bytes([11; 32]).public_key(),
@@ -34,7 +33,7 @@ fn unknown_video() {
 #[test]
 fn unknown_cell() {
     let mut village = Village::new();
-    assert_eq!(village.grant(&key(60), 3), Err(Refusal::UnknownCell { index: 3 }));
+    assert_eq!(village.grant(&key(60), 6), Err(Refusal::UnknownCell { index: 6 }));
 }
 
 #[test]
@@ -45,7 +44,7 @@ fn taken_down_stops_grants_playcodes_and_votes() {
     assert_eq!(village.grant(&key(61), 1), Err(Refusal::TakenDown));
     assert_eq!(village.request(&playing.viewer, &playing.grant, None).unwrap_err(), Refusal::TakenDown);
     village.pass(40_000);
-    assert!(village.settlements.is_empty());
+    assert!(village.made.is_empty());
 }
 
 #[test]
@@ -62,8 +61,7 @@ fn bad_signature() {
     assert_eq!(village.grant_as(Signed::new(request, &key(61))), Err(Refusal::BadSignature));
     let mut proof = Signed::new(data, &key(60));
     proof.signature.0[64] = 9;
-    let ledger = village.ledger.clone();
-    assert_eq!(village.desks[0].prove(village.now_ms, proof, &ledger), Err(Refusal::BadSignature));
+    assert_eq!(village.prove_at(0, proof), Err(Refusal::BadSignature));
 }
 
 #[test]
@@ -91,7 +89,8 @@ fn too_many_plays_of_one_home_and_network() {
     let mut ask = |viewer: u8, from: &str| {
         let viewer = key(viewer);
         let grant = village.grant(&viewer, 0).unwrap();
-        village.request_from(&viewer, &grant, None, from.parse().unwrap()).map(|_| ())
+        let request = Signed::new(village.play_request(&viewer, &grant), &viewer);
+        village.request_from(request, from.parse().unwrap()).map(|_| ())
     };
     assert_eq!(ask(60, "198.51.100.7"), Ok(()));
     assert_eq!(ask(61, "198.51.100.7"), Ok(()));
@@ -110,7 +109,7 @@ fn a_play_that_nobody_proves_stops_counting() {
     let viewer = key(61);
     let grant = village.grant(&viewer, 0).unwrap();
     assert!(village.request(&viewer, &grant, None).is_err());
-    village.pass(91_000);
+    village.pass(92_000);
     assert!(village.request(&viewer, &grant, None).is_ok());
 }
 
@@ -124,7 +123,7 @@ fn second_play_code_for_a_cell_of_this_period() {
     };
     assert_eq!(again(&mut village), PlayOutcome::Unpaid("already-issued".into()));
     village.pass(30_000);
-    assert_eq!(village.settlements.len(), 1);
+    assert_eq!(village.made.len(), 1);
     assert_eq!(again(&mut village), PlayOutcome::Unpaid("already-mined".into()));
 }
 
@@ -154,7 +153,7 @@ fn a_superseded_play_cannot_be_proved() {
     let playing = village.start(60, 0);
     let grant = village.grant(&key(61), 1).unwrap();
     village.request(&key(61), &grant, Some(playing.code.id)).unwrap();
-    assert!(village.desks.iter().all(|desk| desk.status(&playing.code.id) == Some(&PlayStatus::Running)));
+    assert!(village.desks.iter().all(|desk| desk.status(&playing.code.id) == Some(PlayStatus::Running)));
 }
 
 #[test]
@@ -185,34 +184,72 @@ fn another_accounts_play_code() {
     assert_eq!(village.prove(&playing, data), Ok(()), "a stranger's attempt harms nobody");
 }
 
+/// A proof that is right but for its time.
+fn early_proof(village: &Village, playing: &Playing) -> PlayData {
+    PlayData {
+        play: playing.code.id,
+        slot: village.slot(),
+        download_key: playing.key.id(),
+        hash: Digest([0; 32]),
+        point_blocks: vec![1; 6],
+        nonce: 0,
+    }
+}
+
 #[test]
 fn too_early() {
     let mut village = Village::new();
     let playing = village.start(60, 0);
     village.receipts(&playing);
+    village.pass(57_000);
+    let data = early_proof(&village, &playing);
+    assert_eq!(village.prove(&playing, data), Err(Refusal::TooEarly { early_ms: 3_000 }));
+    let refused = Some(PlayStatus::Refused(Refusal::TooEarly { early_ms: 3_000 }));
+    assert_eq!(village.statuses(&playing.code.id), vec![refused; 4], "the proof itself convinces the others");
+    village.pass(3_000);
+    let data = village.watch_at_once(&playing);
+    assert_eq!(village.prove(&playing, data), Err(Refusal::TooEarly { early_ms: 3_000 }), "a refusal is final");
+}
+
+#[test]
+fn a_little_too_early_is_refused_and_costs_nothing() {
+    let mut village = Village::new();
+    let playing = village.start(60, 0);
+    village.receipts(&playing);
     village.pass(59_600);
-    let data = PlayData {
-        play: playing.code.id,
-        slot: village.genesis.params.slot_at(START_MS, village.now_ms),
-        download_key: playing.key.id(),
-        hash: Digest([0; 32]),
-        point_blocks: vec![1; 6],
-        nonce: 0,
-    };
-    assert_eq!(village.prove(&playing, data.clone()), Err(Refusal::TooEarly { early_ms: 400 }));
-    village.pass(1_000);
-    assert!(matches!(village.prove(&playing, data), Err(Refusal::TooEarly { .. })), "a refusal is final");
+    let data = early_proof(&village, &playing);
+    assert_eq!(village.prove(&playing, data), Err(Refusal::TooEarly { early_ms: 400 }));
+    assert_eq!(village.statuses(&playing.code.id), vec![Some(PlayStatus::Running); 4]);
+    village.pass(400);
+    let data = village.watch_at_once(&playing);
+    assert_eq!(village.prove(&playing, data), Ok(()));
 }
 
 #[test]
 fn too_late() {
     let (mut village, playing, mut data) = watched();
     village.pass(30_000);
-    data.slot = village.genesis.params.slot_at(START_MS, village.now_ms);
+    data.slot = village.slot();
     assert_eq!(village.prove(&playing, data.clone()), Ok(()), "one and a half times is allowed");
     let (mut village, playing, _) = watched();
     village.pass(30_200);
-    assert!(matches!(village.prove(&playing, data), Err(Refusal::TooLate { late_ms: 200 })));
+    assert_eq!(village.prove(&playing, data), Err(Refusal::TooLate { late_ms: 200 }));
+    village.pass(1_000);
+    let status = village.desks[0].status(&playing.code.id);
+    assert!(matches!(status, Some(PlayStatus::Refused(Refusal::TooLate { .. }))));
+}
+
+#[test]
+fn what_one_validator_took_in_the_last_moment_all_hold_true() {
+    let (mut village, playing, mut data) = watched();
+    village.pass(30_000);
+    data.slot = village.slot();
+    assert_eq!(village.prove_at(3, Signed::new(data, &playing.viewer)), Ok(()));
+    // The message takes most of the grace time.
+    let said = village.said();
+    village.pass(800);
+    said.iter().for_each(|(from, message)| (0..3).for_each(|to| village.hear(to, *from, message)));
+    assert_eq!(village.statuses(&playing.code.id), vec![Some(PlayStatus::Proved); 4]);
 }
 
 #[test]
@@ -221,7 +258,19 @@ fn wrong_nonce() {
     while crate::points::nonce_is_right(&playing.code, &data.hash, data.nonce) {
         data.nonce += 1;
     }
-    assert_eq!(village.prove(&playing, data), Err(Refusal::WrongNonce));
+    assert_eq!(village.prove(&playing, data.clone()), Err(Refusal::WrongNonce));
+    // Garbage sent to one validator does not set it against the others.
+    data.nonce = crate::points::search_nonce(&playing.code, &data.hash, 0, 1 << 20).unwrap();
+    assert_eq!(village.prove(&playing, data), Ok(()));
+}
+
+#[test]
+fn a_play_that_was_proved_wrongly_alone_says_why_it_ended() {
+    let (mut village, playing, mut data) = watched();
+    data.point_blocks = vec![1; 5];
+    assert_eq!(village.prove(&playing, data), Err(Refusal::WrongHash));
+    village.pass(32_000);
+    assert_eq!(village.desks[3].status(&playing.code.id), Some(PlayStatus::Refused(Refusal::WrongHash)));
 }
 
 #[test]
@@ -237,7 +286,11 @@ fn wrong_hash() {
     let playing = village.start(60, 0);
     village.receipts(&playing);
     let mut data = village.watch(&playing);
+    let good = data.point_blocks.clone();
     data.point_blocks = vec![1; 6];
+    assert_eq!(village.prove(&playing, data.clone()), Err(Refusal::WrongHash));
+    // Nor at its start: each point has a block of its own time, give or take sixteen seconds.
+    data.point_blocks = vec![good[0]; 6];
     assert_eq!(village.prove(&playing, data), Err(Refusal::WrongHash));
 }
 
@@ -263,7 +316,7 @@ fn receipts_that_differ() {
     let mut village = Village::new();
     let playing = village.start(60, 0);
     village.receipt(&playing, &playing.viewer, Digest([13; 32])).unwrap();
-    village.receipt(&playing, &key(50), Digest([14; 32])).unwrap();
+    assert_eq!(village.receipt(&playing, &key(50), Digest([14; 32])), Err(Refusal::ReceiptsDiffer));
     let data = village.watch(&playing);
     assert_eq!(village.prove(&playing, data), Err(Refusal::ReceiptsDiffer));
 }
@@ -281,7 +334,7 @@ fn replay() {
     assert_eq!(village.prove(&playing, data.clone()), Ok(()));
     assert_eq!(village.prove(&playing, data.clone()), Err(Refusal::Replay));
     village.pass(30_000);
-    assert_eq!(village.settlements.len(), 1);
+    assert_eq!(village.made.len(), 1);
     assert_eq!(village.prove(&playing, data), Err(Refusal::Replay));
 }
 
@@ -291,7 +344,7 @@ fn a_finished_slot_and_a_wrong_one() {
     // Somebody else's view settles the slot this proof claims.
     let settled = data.slot;
     let head = crate::LedgerHead { last_slot: Some(settled), ..village.ledger.head().clone() };
-    village.ledger = LedgerState::restore(head, [], []);
+    village.ledger = LedgerState::restore(crate::LedgerParts { head, ..Default::default() });
     assert_eq!(village.prove(&playing, data.clone()), Err(Refusal::SlotFinished { slot: settled }));
     let (mut village, playing, _) = watched();
     data.slot = settled + 2;
@@ -307,4 +360,134 @@ fn malformed_and_oversized_messages() {
     bytes.extend([0xff; 4]);
     assert_eq!(ValidatorMessage::decode(&bytes), None);
     assert_eq!(ValidatorMessage::decode(&vec![0; crate::MESSAGE_BYTES_MAX + 1]), None);
+}
+
+#[test]
+fn busy() {
+    let mut village = Village::new();
+    village.desks[1].plays = Plays::with_room(1);
+    village.start(60, 0);
+    let grant = village.grant(&key(61), 0).unwrap();
+    let refused = village.request(&key(61), &grant, None).unwrap_err();
+    assert_eq!(refused, Refusal::Busy { retry_ms: 14_400 });
+    assert_eq!(refused.advice(), crate::Advice::TryAgain { after_ms: 14_400 });
+    village.pass(92_000);
+    let grant = village.grant(&key(61), 0).unwrap();
+    assert!(village.request(&key(61), &grant, None).is_ok(), "nobody proved the first one: there is room again");
+
+    village.desks[0].grants = Grants::with_room(1);
+    assert!(village.grant(&key(60), 1).is_ok());
+    assert_eq!(village.grant(&key(60), 2), Err(Refusal::Busy { retry_ms: 14_400 }));
+}
+
+#[test]
+fn too_many_plays_of_one_account() {
+    let mut village = Village::new();
+    let viewer = key(60);
+    let grant = village.grant(&viewer, 0).unwrap();
+    let mut running = None;
+    for _ in 0..plays::PLAYS_PER_ACCOUNT_MAX {
+        let answer = village.request(&viewer, &grant, running).unwrap();
+        let PlayOutcome::Mining(code) = answer.outcome else { panic!("unpaid: {:?}", answer.outcome) };
+        running = Some(code.body.id);
+    }
+    let refused = village.request(&viewer, &grant, running).unwrap_err();
+    assert_eq!(refused, Refusal::TooManyPlays { scope: "account", most: 64, retry_ms: 15_000 });
+    let other = village.grant(&key(61), 0).unwrap();
+    assert!(village.request(&key(61), &other, None).is_ok(), "nobody else is held up");
+    village.pass(300_000);
+    let grant = village.grant(&viewer, 0).unwrap();
+    assert!(village.request(&viewer, &grant, None).is_ok());
+}
+
+#[test]
+fn layers_that_nobody_registered() {
+    let mut village = Village::new();
+    let viewer = key(60);
+    let grant = village.grant(&viewer, 0).unwrap();
+    for layers in [vec![Magnet([45; 32])], vec![Magnet([45; 32]); 5]] {
+        let request = PlayRequest { layers, ..village.play_request(&viewer, &grant) };
+        let answer = village.request_from(Signed::new(request, &viewer), home());
+        assert!(matches!(answer, Err(Refusal::Malformed { .. })));
+    }
+}
+
+/// A key service whose quorum answers when it is asked for the third time, or never.
+struct Slow {
+    keys: SharedKeys,
+    asked: u32,
+    readable: bool,
+}
+
+impl KeyService for Slow {
+    fn view_key(
+        &mut self,
+        now_ms: u64,
+        account: &AccountAddress,
+        magnet: &Magnet,
+        warrant: &crate::KeyWarrant,
+    ) -> Result<chainflix_primitives::ViewKey, Refusal> {
+        self.asked += 1;
+        match self.asked {
+            1 | 2 => Err(Refusal::KeysPending { retry_ms: 50 }),
+            _ => self.keys.view_key(now_ms, account, magnet, warrant),
+        }
+    }
+
+    fn view_key_at_hand(&self, _: &AccountAddress, _: &Magnet) -> Option<chainflix_primitives::ViewKey> {
+        None
+    }
+
+    fn origin_key(&self, day: u64) -> OriginKey {
+        self.keys.origin_key(day)
+    }
+
+    fn video_secret(
+        &mut self,
+        now_ms: u64,
+        magnet: &Magnet,
+        creator: &AccountAddress,
+        sealed: &SealedKey,
+        warrant: &crate::KeyWarrant,
+    ) -> Result<VideoSecret, Refusal> {
+        match self.readable {
+            true => self.keys.video_secret(now_ms, magnet, creator, sealed, warrant),
+            false => Err(Refusal::UnreadableVideo),
+        }
+    }
+
+    fn hear(&mut self, _: u64, _: &AccountAddress, _: crate::KeyMessage, _: &dyn Catalogue) {}
+
+    fn poll(&mut self) -> Option<crate::KeyMessage> {
+        None
+    }
+}
+
+#[test]
+fn keys_pending() {
+    let mut village = Village::new();
+    village.desks[0].keys = Box::new(Slow { keys: SharedKeys::new(SECRET), asked: 0, readable: true });
+    let pending = Refusal::KeysPending { retry_ms: 50 };
+    assert_eq!(pending.advice(), crate::Advice::TryAgain { after_ms: 50 });
+    assert_eq!(village.grant(&key(60), 0), Err(pending.clone()));
+    assert_eq!(village.grant(&key(60), 0), Err(pending.clone()));
+    let grant = village.grant(&key(60), 0).unwrap();
+    village.desks[1].keys = Box::new(Slow { keys: SharedKeys::new(SECRET), asked: 0, readable: true });
+    assert_eq!(village.request(&key(60), &grant, None).unwrap_err(), pending);
+    assert_eq!(village.desks[1].open_plays(), 0, "nothing is begun before its keys are there");
+    assert_eq!(village.request(&key(60), &grant, None).unwrap_err(), pending);
+    assert!(village.request(&key(60), &grant, None).is_ok());
+}
+
+#[test]
+fn unreadable_video() {
+    let mut village = Village::new();
+    let grant = village.grant(&key(60), 0).unwrap();
+    village.desks[1].keys = Box::new(Slow { keys: SharedKeys::new(SECRET), asked: 9, readable: false });
+    assert_eq!(village.request(&key(60), &grant, None).unwrap_err(), Refusal::UnreadableVideo);
+    let mut keys = SharedKeys::new(NetworkSecret::from_bytes([99; 32]));
+    let sealed = village.chain.video(&FILM, 0).unwrap().sealed_secret;
+    let request = Signed::new(village.play_request(&key(60), &grant), &key(60));
+    let opened = keys.video_secret(0, &FILM, &CREATOR, &sealed, &crate::KeyWarrant::Play(request));
+    assert_eq!(opened, Err(Refusal::UnreadableVideo));
 }

@@ -1,33 +1,43 @@
-//! From a proof to coins: slots, votes, conservation.
+//! From a proof to coins: slots, votes, factors, conservation.
 
 use super::*;
+use chainflix_primitives::WeightParams;
 
 #[test]
 fn a_watched_minute_pays_ninety_coins_and_an_idle_network_none() {
     let mut village = Village::new();
     village.pass(40_000);
-    assert!(village.settlements.is_empty(), "no viewers, no coins");
+    assert!(village.made.is_empty(), "no viewers, no coins");
 
-    let playing = village.start(60, 0);
-    village.receipts(&playing);
-    let data = village.watch(&playing);
-    assert_eq!(village.prove(&playing, data), Ok(()));
+    let playing = village.view(60, 0);
     village.pass(30_000);
 
-    assert_eq!(village.settlements.len(), 1);
-    let settlement = &village.settlements[0];
-    assert_eq!(settlement.awarded.iter().map(|credit| credit.gwei).sum::<u64>(), 90_000_000_000);
-    let of = |account: AccountAddress| settlement.credits.iter().find(|credit| credit.account == account).unwrap().gwei;
-    assert_eq!(of(playing.viewer.address()), 27_000_000_000);
-    assert_eq!(of(key(50).address()), 13_500_000_000);
-    assert_eq!(of(AccountAddress([8; 20])), 2_700_000_000);
+    assert_eq!((village.made.len(), village.awarded.len()), (1, 1));
+    let awards = &village.awarded[0].awards;
+    assert_eq!(awards.iter().map(|credit| credit.gwei).sum::<u64>(), 90_000_000_000);
+    assert_eq!(village.paid(&playing.viewer.address()), 27_000_000_000);
+    assert_eq!(village.paid(&key(50).address()), 13_500_000_000);
+    assert_eq!(village.paid(&AccountAddress([8; 20])), 2_700_000_000);
     for validator in 100..104 {
-        assert_eq!(of(key(validator).address()), 1_800_000_000, "four votes share 7.2 CFX");
+        assert_eq!(village.paid(&key(validator).address()), 1_800_000_000, "four votes share 7.2 CFX");
     }
     for desk in &village.desks {
-        assert_eq!(desk.status(&playing.code.id), Some(&PlayStatus::Accepted { view_block: 1 }));
+        assert_eq!(desk.status(&playing.code.id), Some(PlayStatus::Accepted { view_block: 1 }));
         assert_eq!(desk.open_plays(), 0);
     }
+}
+
+#[test]
+fn a_play_is_pending_between_its_vote_and_its_award() {
+    let mut village = Village::new();
+    let playing = village.view(60, 0);
+    while village.made.is_empty() {
+        village.pass(200);
+    }
+    assert_eq!(village.statuses(&playing.code.id), vec![Some(PlayStatus::Pending { view_block: 1 }); 4]);
+    assert_eq!(village.paid(&playing.viewer.address()), 0);
+    village.pass(4_000);
+    assert_eq!(village.statuses(&playing.code.id), vec![Some(PlayStatus::Accepted { view_block: 1 }); 4]);
 }
 
 #[test]
@@ -37,15 +47,15 @@ fn a_film_runs_on_without_a_gap() {
     village.receipts(&first);
     // The next PlayCode is asked for four seconds before the running cell ends: its minute starts when that one ends.
     let viewer = key(60);
-    let mut watch = village.watch_until(&first, 56_000);
+    let mut watching = village.begin(&first);
+    village.advance(&first, &mut watching, 0, 56_000);
     let grant = village.grant(&viewer, 1).unwrap();
     let answer = village.request(&viewer, &grant, None).unwrap();
-    let PlayOutcome::Mining(second) = answer.outcome else { panic!("unpaid: {:?}", answer.outcome) };
-    assert_eq!(second.body.starts_ms, first.code.ends_ms());
-    let data = village.finish(&first, &mut watch, 4_000);
+    let second = village.playing(viewer, grant, answer);
+    assert_eq!(second.code.starts_ms, first.code.ends_ms());
+    village.advance(&first, &mut watching, 56_000, 60_000);
+    let data = village.finish(&first, watching);
     assert_eq!(village.prove(&first, data), Ok(()));
-    let key = village.secret.download_key(&viewer.address(), &grant.cell);
-    let second = Playing { viewer, grant, code: second.body, key };
     village.receipts(&second);
     let data = village.watch(&second);
     assert_eq!(village.prove(&second, data), Ok(()));
@@ -58,40 +68,37 @@ fn a_film_runs_on_without_a_gap() {
 fn a_dead_proposer_costs_its_turn_and_no_view() {
     for dead in 0..4usize {
         let mut village = Village::new();
-        let playing = village.start(60, 0);
-        village.receipts(&playing);
-        let data = village.watch(&playing);
-        village.prove(&playing, data).unwrap();
+        village.view(60, 0);
         // It neither hears nor speaks from here on.
         village.deaf[dead] = true;
-        let slot = village.genesis.params.slot_at(START_MS, village.now_ms);
+        let slot = village.slot();
         village.pass_without(dead, 40_000);
-        assert_eq!(village.settlements.len(), 1, "validator {dead} of slot {slot}");
+        assert_eq!(village.made.len(), 1, "validator {dead} of slot {slot}");
     }
 }
 
 #[test]
 fn a_play_that_most_validators_did_not_see_is_not_carried() {
     let mut village = Village::new();
-    village.deaf = vec![true, false, true, false];
     let viewer = key(60);
-    village.deaf[2] = false;
     let grant = village.grant(&viewer, 0).unwrap();
+    // Only validators 1, whom it asks, and 3 hear of the play.
     village.deaf = vec![true, false, true, false];
     let answer = village.request(&viewer, &grant, None).unwrap();
-    let PlayOutcome::Mining(code) = answer.outcome else { panic!() };
     village.deaf = vec![false; 4];
-    let key = village.secret.download_key(&viewer.address(), &grant.cell);
-    let playing = Playing { viewer, grant, code: code.body, key };
+    let playing = village.playing(viewer, grant, answer);
     village.receipts(&playing);
     let data = village.watch(&playing);
     assert_eq!(village.prove(&playing, data), Ok(()));
     village.pass(60_000);
-    assert!(village.settlements.is_empty(), "two of four are not 51 percent");
+    assert!(village.made.is_empty(), "two of four are not 51 percent");
+    assert_eq!(village.desks[1].status(&playing.code.id), Some(PlayStatus::Proved), "it may still be carried");
+    village.pass(100_000);
+    assert_eq!(village.desks[1].status(&playing.code.id), Some(PlayStatus::Refused(Refusal::Outvoted)));
 }
 
 #[test]
-fn outvoted_plays_are_refused_beside_accepted_ones() {
+fn plays_that_too_few_hold_true_wait_beside_accepted_ones_and_are_outvoted_in_the_end() {
     let mut village = Village::new();
     // Until a minute that ends in a slot of validator 3, who will know of both plays.
     village.pass(3 * 14_400);
@@ -106,19 +113,42 @@ fn outvoted_plays_are_refused_beside_accepted_ones() {
     let data = village.watch_at_once(&second);
     village.prove(&second, data).unwrap();
     village.pass(40_000);
-    assert_eq!(village.settlements.iter().map(|settlement| settlement.accepted.len()).sum::<usize>(), 1);
-    for desk in &village.desks {
-        assert_eq!(desk.status(&second.code.id), Some(&PlayStatus::Refused(Refusal::Outvoted)));
+    assert_eq!(village.made.iter().map(|made| made.accepted.len()).sum::<usize>(), 1);
+    assert_eq!(village.statuses(&second.code.id), vec![Some(PlayStatus::Proved); 4]);
+    village.pass(110_000);
+    assert_eq!(village.statuses(&second.code.id), vec![Some(PlayStatus::Refused(Refusal::Outvoted)); 4]);
+}
+
+#[test]
+fn a_validator_that_a_majority_contradicts_gives_a_play_up_at_once() {
+    let mut village = Village::new();
+    // Until a minute that ends in a slot of validator 2.
+    village.pass(2 * 14_400);
+    let (first, second) = (village.start(60, 0), village.start(61, 0));
+    village.receipts(&first);
+    // Nobody else hears of the second viewer's receipts.
+    village.deaf = vec![true; 4];
+    village.receipts(&second);
+    village.deaf = vec![false; 4];
+    let data = village.watch(&first);
+    village.prove(&first, data).unwrap();
+    let data = village.watch_at_once(&second);
+    assert_eq!(village.prove_at(2, Signed::new(data, &second.viewer)), Ok(()));
+    village.gossip();
+    while village.made.is_empty() {
+        village.pass(200);
     }
+    assert_eq!(village.made[0].accepted.iter().map(|play| play.play).collect::<Vec<_>>(), [first.code.id]);
+    let proved = Some(PlayStatus::Proved);
+    let outvoted = Some(PlayStatus::Refused(Refusal::Outvoted));
+    let expected = vec![proved.clone(), proved.clone(), outvoted, proved];
+    assert_eq!(village.statuses(&second.code.id), expected);
 }
 
 #[test]
 fn a_payload_cannot_be_bent() {
     let mut village = Village::new();
-    let playing = village.start(60, 0);
-    village.receipts(&playing);
-    let data = village.watch(&playing);
-    village.prove(&playing, data).unwrap();
+    village.view(60, 0);
     let ledger = village.ledger.clone();
     let payload = loop {
         village.now_ms += 200;
@@ -126,22 +156,22 @@ fn a_payload_cannot_be_bent() {
         village.desks.iter_mut().for_each(|desk| desk.tick(now_ms, &ledger, &village.chain));
         village.gossip();
         if let Some(payload) = village.desks[0].payload(now_ms, &ledger) {
+            assert!(Arc::ptr_eq(&payload, &village.desks[0].payload(now_ms, &ledger).unwrap()), "made once");
             break payload;
         }
         assert!(now_ms < START_MS + 120_000);
     };
-    let settle = |payload: &ViewPayload, at_ms| ledger.settle(&village.genesis, payload, at_ms);
+    let place = |time_ms| BlockPlace { height: 60, parent: BlockHash([1; 32]), time_ms };
+    let settle = |payload: &Arc<ViewPayload>, at_ms| ledger.advance(&village.genesis, &place(at_ms), Some(payload));
     let good = settle(&payload, village.now_ms).unwrap();
     assert!(matches!(settle(&payload, START_MS), Err(SettleError::SlotNotOver { .. })));
-    assert!(matches!(
-        good.next.settle(&village.genesis, &payload, village.now_ms),
-        Err(SettleError::SlotNotNew { .. })
-    ));
+    let again = good.next.advance(&village.genesis, &place(village.now_ms), Some(&payload));
+    assert!(matches!(again, Err(SettleError::SlotNotNew { .. })));
 
-    let bent = |bend: fn(&mut ViewPayload)| {
-        let mut payload = payload.clone();
-        bend(&mut payload);
-        settle(&payload, village.now_ms).unwrap_err()
+    let bent = |bend: fn(&mut SlotPayload)| {
+        let mut payload = (*payload).clone();
+        bend(payload.slot.as_mut().unwrap());
+        settle(&Arc::new(payload), village.now_ms).unwrap_err()
     };
     assert!(matches!(
         bent(|p| p.proposal.plays[0].code.body.creator = AccountAddress([66; 20])),
@@ -163,17 +193,12 @@ fn a_payload_cannot_be_bent() {
 
 #[test]
 fn awards_vest_and_none_is_lost() {
-    let mut village =
-        Village::with(ProtocolParams { difficulty_bits: 4, vesting_view_blocks: 2, ..Default::default() });
-    let mut paid = 0;
+    let mut village = Village::with(ProtocolParams { vesting_view_blocks: 2, ..Default::default() });
     for cell in 0..3 {
-        let playing = village.start(60, cell);
-        village.receipts(&playing);
-        let data = village.watch(&playing);
-        village.prove(&playing, data).unwrap();
+        village.view(60, cell);
         village.pass(20_000);
-        paid += village.settlements[cell as usize].credits.iter().map(|credit| credit.gwei).sum::<u64>();
     }
+    let paid = village.credits.iter().map(|credit| credit.gwei).sum::<u64>();
     let pending: u64 = village.ledger.vesting().flat_map(|(_, credits)| credits).map(|credit| credit.gwei).sum();
     assert_eq!(
         (paid, pending),
@@ -182,7 +207,185 @@ fn awards_vest_and_none_is_lost() {
     );
 }
 
+#[test]
+fn a_crowd_behind_one_connection_shares_its_weight() {
+    let weights = WeightParams { home_plays_per_slot: 2, network_plays_per_slot: 3, ..Default::default() };
+    let mut village = Village::with(ProtocolParams { weights, ..Default::default() });
+    let homes = ["198.51.100.7", "198.51.100.7", "198.51.100.7", "198.51.100.8", "203.0.113.1"];
+    let plays: Vec<_> =
+        homes.iter().zip(60..).map(|(home, n)| village.start_from(n, 0, home.parse().unwrap())).collect();
+    village.pass(60_000);
+    for playing in &plays {
+        village.receipts(playing);
+        let data = village.watch_at_once(playing);
+        village.prove(playing, data).unwrap();
+    }
+    village.pass(30_000);
+    assert_eq!(village.made[0].accepted.len(), 5);
+    let weight =
+        |playing: &Playing| village.made[0].accepted.iter().find(|play| play.play == playing.code.id).unwrap().weight;
+    let alone = weight(&plays[4]);
+    assert_eq!(weight(&plays[0]), alone * 666 / 1000, "two of three at home");
+    assert_eq!(weight(&plays[3]), alone * 750 / 1000, "three of four in the /24");
+}
+
+#[test]
+fn a_proposer_that_describes_plays_wrongly_delays_them_and_carries_none() {
+    type Bend = fn(&mut chainflix_primitives::PlayRecord);
+    let bends: [Bend; 4] = [
+        |record| record.factors.network_permille = 999,
+        |record| record.factors.standing_permille = 1000,
+        |record| record.issuer = 0,
+        |record| record.providers.clear(),
+    ];
+    for bend in bends {
+        let mut village = Village::new();
+        village.view(60, 0);
+        // The proposer's own proposal is lost, and it sends another one.
+        let proposal = village.next_proposal();
+        let mut body = proposal.body;
+        body.plays.iter_mut().for_each(bend);
+        let liar = crate::ledger::proposer(&village.genesis, body.slot, body.attempt);
+        let message = ValidatorMessage::Proposal(Signed::new(body, &key(100 + liar as u8)));
+        for to in (0..4).filter(|to| *to != liar) {
+            village.hear(to, liar, &message);
+        }
+        village.pass(2_000);
+        assert!(village.made.is_empty());
+        village.pass(20_000);
+        assert_eq!(village.made.len(), 1, "the next validator tells the truth");
+    }
+}
+
+#[test]
+fn a_standing_that_changes_costs_no_play() {
+    let mut village = Village::new();
+    let playing = village.start(60, 0);
+    village.receipts(&playing);
+    let data = village.watch(&playing);
+    village.prove(&playing, data).unwrap();
+    village.chain.standings.insert(playing.viewer.address(), 500);
+    village.pass(30_000);
+    assert_eq!(village.made[0].accepted.len(), 1);
+    let fresh = village.made[0].accepted[0].weight;
+
+    let next = village.view(60, 1);
+    village.pass(30_000);
+    assert_eq!(village.made[1].accepted[0].play, next.code.id);
+    assert_eq!(village.made[1].accepted[0].weight, 5 * fresh, "a bond counts at once");
+}
+
+#[test]
+fn operation_participants_and_makers_of_layers_share_in_the_reward() {
+    let mut village = Village::new();
+    let (operator, maker, layer) = (AccountAddress([33; 20]), AccountAddress([44; 20]), Magnet([45; 32]));
+    village.chain.operation = vec![operator];
+    village.chain.layers.insert(layer, maker);
+    let viewer = key(60);
+    let grant = village.grant(&viewer, 0).unwrap();
+    let request = PlayRequest { layers: vec![layer, layer], ..village.play_request(&viewer, &grant) };
+    let answer = village.request_from(Signed::new(request, &viewer), home()).unwrap();
+    let playing = village.playing(viewer, grant, answer);
+    assert_eq!(playing.code.activators, [maker]);
+    village.receipts(&playing);
+    let data = village.watch(&playing);
+    village.prove(&playing, data).unwrap();
+    village.pass(30_000);
+    assert_eq!((village.paid(&operator), village.paid(&maker)), (3_600_000_000, 9_000_000_000));
+}
+
+#[test]
+fn a_proposal_of_other_operation_participants_gets_no_vote_and_the_next_one_does() {
+    let mut village = Village::new();
+    village.view(60, 0);
+    let proposal = village.next_proposal();
+    // The proposer has not seen this block yet.
+    village.chain.operation = vec![AccountAddress([33; 20])];
+    let (message, proposer) = (ValidatorMessage::Proposal(proposal), 0);
+    (0..4).for_each(|to| village.hear(to, proposer, &message));
+    let now_ms = village.now_ms;
+    village.desks.iter_mut().for_each(|desk| desk.tick(now_ms, &village.ledger, &village.chain));
+    assert!(village.said().iter().all(|(_, message)| !matches!(message, ValidatorMessage::Vote(_))));
+    village.pass(30_000);
+    assert_eq!(village.made.len(), 1);
+    assert!(village.paid(&AccountAddress([33; 20])) > 0);
+}
+
+#[test]
+fn a_vote_of_the_wrong_length_spoils_no_payload_even_when_it_comes_first() {
+    let mut village = Village::new();
+    village.view(60, 0);
+    let proposal = village.next_proposal();
+    let vote = chainflix_primitives::SlotVote {
+        slot: proposal.body.slot,
+        proposal: Digest(proposal.body.digest()),
+        held_true: vec![1; 9],
+    };
+    let message = ValidatorMessage::Vote(Signed::new(vote, &key(103)));
+    (0..3).for_each(|to| village.hear(to, 3, &message));
+    let message = ValidatorMessage::Proposal(proposal);
+    (0..4).for_each(|to| village.hear(to, 0, &message));
+    village.pass(30_000);
+    assert_eq!(village.made.len(), 1, "the block that carries it settles");
+}
+
+#[test]
+fn two_proofs_of_one_play_are_one_everywhere() {
+    let mut village = Village::new();
+    let playing = village.start(60, 0);
+    village.receipts(&playing);
+    let data = village.watch(&playing);
+    let nonce = crate::points::search_nonce(&playing.code, &data.hash, data.nonce + 1, 1 << 20).unwrap();
+    let other = PlayData { nonce, ..data.clone() };
+    assert_eq!(village.prove_at(0, Signed::new(data, &playing.viewer)), Ok(()));
+    assert_eq!(village.prove_at(3, Signed::new(other, &playing.viewer)), Ok(()));
+    village.gossip();
+    village.pass(30_000);
+    assert_eq!(village.made[0].accepted.len(), 1, "whoever proposes lists what all have");
+}
+
+#[test]
+fn what_overlaps_in_time_is_carried_once() {
+    let mut village = Village::new();
+    let viewer = key(60);
+    let grants = [village.grant(&viewer, 0).unwrap(), village.grant(&viewer, 1).unwrap()];
+    // Two validators are asked in the same moment, before either hears of the other's PlayCode.
+    let plays: Vec<_> = grants
+        .into_iter()
+        .zip([1, 2])
+        .map(|(grant, validator)| {
+            let request = Signed::new(village.play_request(&viewer, &grant), &viewer);
+            let answer = village.request_of(validator, request, home()).unwrap();
+            village.playing(viewer.clone(), grant, answer)
+        })
+        .collect();
+    village.gossip();
+    village.pass(60_000);
+    for playing in &plays {
+        village.receipts(playing);
+        let data = village.watch_at_once(playing);
+        assert_eq!(village.prove(playing, data), Ok(()), "each proof is right by itself");
+    }
+    village.pass(160_000);
+    assert_eq!(village.made.iter().map(|made| made.accepted.len()).sum::<usize>(), 1);
+}
+
 impl Village {
+    /// The proposal of the slot that is running, which nobody but its proposer has heard.
+    fn next_proposal(&mut self) -> Signed<chainflix_primitives::SlotProposal> {
+        loop {
+            self.now_ms += 200;
+            let now_ms = self.now_ms;
+            self.desks.iter_mut().for_each(|desk| desk.tick(now_ms, &self.ledger, &self.chain));
+            for (_, message) in self.said() {
+                if let ValidatorMessage::Proposal(proposal) = message {
+                    return proposal;
+                }
+            }
+            assert!(now_ms < START_MS + 120_000);
+        }
+    }
+
     /// Like `pass`, but one validator is dead: it does not tick and leads no block.
     fn pass_without(&mut self, dead: usize, ms: u64) {
         let until = self.now_ms + ms;
@@ -204,37 +407,9 @@ impl Village {
     }
 
     /// All points of a play in one moment, for a minute that has passed already.
-    fn watch_at_once(&mut self, playing: &Playing) -> PlayData {
-        let mut watch = Watch::new(playing.code.clone(), &self.genesis.params);
-        while let Some(due) = watch.advance(60_000, self.head()) {
-            let length = (SIZE - due.offset()).min(chainflix_primitives::CHUNK_BYTES);
-            watch.fold(due.index, &vec![due.chunk as u8; length as usize]).unwrap();
-        }
-        let nonce = watch.search_nonce(0, 1 << 20).unwrap().unwrap();
-        watch.play_data(self.genesis.params.slot_at(START_MS, self.now_ms), &playing.key, nonce).unwrap()
-    }
-
-    fn watch_until(&mut self, playing: &Playing, upto_ms: u64) -> Watch {
-        let mut watch = Watch::new(playing.code.clone(), &self.genesis.params);
-        self.advance(&mut watch, 0, upto_ms);
-        watch
-    }
-
-    fn finish(&mut self, playing: &Playing, watch: &mut Watch, rest_ms: u64) -> PlayData {
-        self.advance(watch, 60_000 - rest_ms, 60_000);
-        let nonce = watch.search_nonce(0, 1 << 20).unwrap().unwrap();
-        watch.play_data(self.genesis.params.slot_at(START_MS, self.now_ms), &playing.key, nonce).unwrap()
-    }
-
-    fn advance(&mut self, watch: &mut Watch, from_ms: u64, upto_ms: u64) {
-        let mut position_ms = from_ms;
-        while position_ms < upto_ms {
-            position_ms += 1_000;
-            self.pass(1_000);
-            if let Some(due) = watch.advance(position_ms, self.head()) {
-                let length = (SIZE - due.offset()).min(chainflix_primitives::CHUNK_BYTES);
-                watch.fold(due.index, &vec![due.chunk as u8; length as usize]).unwrap();
-            }
-        }
+    pub fn watch_at_once(&mut self, playing: &Playing) -> PlayData {
+        let mut watching = self.begin(playing);
+        self.fold(playing, &mut watching, 60_000);
+        self.finish(playing, watching)
     }
 }

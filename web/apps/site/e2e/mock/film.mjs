@@ -18,7 +18,7 @@ export function makeFilm({ title, cells, cellMs, hue }) {
     const picture = `testsrc2=size=480x270:rate=25,hue=h=${hue}`;
     run(["-f", "lavfi", "-i", picture, "-t", seconds, "-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p", "-g", "25", "-bf", "0", ...flags, "v.mp4"]);
     run(["-f", "lavfi", "-i", "sine=frequency=220", "-t", seconds, "-c:a", "aac", "-frag_duration", "1000000", ...flags, "a.mp4"]);
-    const tracks = [split(readFileSync(join(folder, "v.mp4"))), split(readFileSync(join(folder, "a.mp4")))];
+    const tracks = [splitFragments(readFileSync(join(folder, "v.mp4"))), splitFragments(readFileSync(join(folder, "a.mp4")))];
     return assemble(title, cells, cellMs, tracks);
   } finally {
     rmSync(folder, { recursive: true });
@@ -26,7 +26,7 @@ export function makeFilm({ title, cells, cellMs, hue }) {
 }
 
 /** The boxes of a fragmented file: everything before the first `moof`, then each `moof` with its `mdat`. */
-function split(bytes) {
+export function splitFragments(bytes) {
   const fragments = [];
   let init = 0;
   for (let at = 0; at < bytes.length; ) {

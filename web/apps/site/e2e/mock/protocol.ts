@@ -53,7 +53,7 @@ export async function loadProtocol(): Promise<Protocol> {
     deliveryBegin(handle, { body }) {
       cellOf(handle).delivery = { grant: body.id, start: body.fromByte };
     },
-    deliveryPush(handle, bytes) {
+    async deliveryPush(handle, bytes) {
       const cell = cellOf(handle);
       if (cell.end + bytes.length > cell.bytes.length) throw new CoreError("corrupt", "too many bytes");
       cell.bytes.set(bytes, cell.end);
@@ -77,7 +77,7 @@ export async function loadProtocol(): Promise<Protocol> {
       cell.code = outcome.kind === "mining" ? outcome.detail.body : null;
       return outcome.kind === "mining" ? { mining: true, code: outcome.detail.body } : { mining: false, unpaid: outcome.detail };
     },
-    read(handle, offset, length) {
+    async read(handle, offset, length) {
       const { keyed, end, bytes } = cellOf(handle);
       if (!keyed || offset + length > end) throw new CoreError("not-arrived", "these bytes have not arrived");
       return bytes.slice(offset, offset + length);
@@ -92,6 +92,13 @@ export async function loadProtocol(): Promise<Protocol> {
     prove(handle, slot, nonce) {
       const { code, folded } = cellOf(handle);
       return signed({ play: code?.id, slot, nonce, folded });
+    },
+    opening(handle) {
+      const { code, folded } = cellOf(handle);
+      return new TextEncoder().encode(JSON.stringify(signed({ play: code?.id, chunks: folded })));
+    },
+    evidence() {
+      throw new CoreError("no-delivery", "nobody disputes anything here");
     },
     close: (handle) => void objects.set(handle, undefined),
   };

@@ -5,12 +5,13 @@
 //              ◀─ $state ──     ◀── reports ───
 // ```
 
-import type { HeadEvent, ViewBlockEvent } from "@chainflix/core/events";
+import type { AwardEvent, HeadEvent, ViewBlockEvent } from "@chainflix/core/events";
 import { type AccountState, Gateway } from "@chainflix/core/gateway";
 import type { Report } from "@chainflix/core/messages";
 import type { Magnet, NetworkGenesis, PlayId } from "@chainflix/core/nouns";
 import { WorkerLink } from "@chainflix/core/worker-link";
 import { FilmView } from "./film-view.svelte";
+import { History } from "./history.svelte";
 import { WalletState } from "./wallet-state.svelte";
 
 export interface Toast {
@@ -22,6 +23,8 @@ export interface Toast {
 }
 
 const TOAST_MS = 12_000;
+/** An award follows its view block by a few blocks, or by an audit. */
+const EXPECTED_MAX = 32;
 const UNFINISHED_KEY = "chainflix.unfinished-play";
 
 class App {
@@ -32,14 +35,19 @@ class App {
   viewBlocks = $state(0);
   connected = $state<boolean | undefined>();
   account = $state.raw<AccountState | undefined>();
+  readonly history = new History(this.gateway);
   toasts = $state.raw<readonly Toast[]>([]);
   failure = $state.raw<{ code: string; message: string } | undefined>();
   film = $state.raw<FilmView | undefined>();
   readonly #worker = new WorkerLink();
+  /** View blocks with plays of this account that are not awarded yet. */
+  readonly #expected = new Map<number, ViewBlockEvent>();
   #toasts = 0;
 
   async start(): Promise<void> {
     this.#worker.listen((report) => this.#take(report));
+    this.#tellShown();
+    document.addEventListener("visibilitychange", () => this.#tellShown());
     await this.wallet.start();
   }
 
@@ -60,7 +68,9 @@ class App {
     if (!address) return;
     try {
       const account = await this.gateway.account(address);
-      if (address === this.wallet.address) this.account = account;
+      if (address !== this.wallet.address) return;
+      this.account = account;
+      this.history.refresh(account);
     } catch {
       // The connection light says it; the next view block asks again.
     }
@@ -82,7 +92,11 @@ class App {
         this.head = report.head;
         return;
       case "viewBlock":
-        return void this.#takeViewBlock(report.viewBlock);
+        return this.#takeViewBlock(report.viewBlock);
+      case "award":
+        return void this.#takeAward(report.award);
+      case "settled":
+        return void this.refreshAccount();
       case "connected":
         this.connected = report.connected;
         return;
@@ -94,12 +108,30 @@ class App {
     }
   }
 
-  async #takeViewBlock(made: ViewBlockEvent): Promise<void> {
+  /** A hidden page that plays nothing lets the worker sleep; a page that is back wants to know what it missed. */
+  #tellShown(): void {
+    const shown = document.visibilityState === "visible";
+    this.#worker.send({ kind: "shown", shown });
+    if (shown) void this.refreshAccount();
+  }
+
+  #takeViewBlock(made: ViewBlockEvent): void {
     this.viewBlocks = Math.max(this.viewBlocks, made.viewBlock);
     const { address } = this.wallet;
     if (!made.viewers.some((viewer) => viewer.toLowerCase() === address)) return;
-    const [gwei] = await Promise.all([this.#award(made.viewBlock, address), this.refreshAccount()]);
-    const toast = { id: this.#toasts++, viewBlock: made.viewBlock, plays: made.plays, gwei };
+    this.#expected.set(made.viewBlock, made);
+    if (this.#expected.size > EXPECTED_MAX) this.#expected.delete(Math.min(...this.#expected.keys()));
+    void this.refreshAccount();
+  }
+
+  async #takeAward({ viewBlock }: AwardEvent): Promise<void> {
+    const made = this.#expected.get(viewBlock);
+    if (!made) return;
+    this.#expected.delete(viewBlock);
+    const [gwei] = await Promise.all([this.#award(viewBlock, this.wallet.address), this.refreshAccount()]);
+    // The only play of it may have been void.
+    if (gwei === 0n) return;
+    const toast = { id: this.#toasts++, viewBlock, plays: made.plays, gwei };
     this.toasts = [...this.toasts.slice(-2), toast];
     setTimeout(() => this.dismiss(toast), TOAST_MS);
   }

@@ -3,12 +3,13 @@
 import type { CellState } from "@chainflix/core/cell-state";
 import type { Catalogue } from "../messages/en";
 
-export type CellLook = "none" | "arriving" | "buffered" | "playing" | "proved" | "mined" | "unpaid";
+export type CellLook = "none" | "arriving" | "buffered" | "playing" | "proved" | "audited" | "mined" | "unpaid";
 
 export function lookOf(state: CellState | undefined, isCurrent: boolean): CellLook {
   const play = state?.play.kind ?? "none";
   if (play === "mined") return "mined";
-  if (play === "proved" || play === "proving") return "proved";
+  if (play === "audited") return "audited";
+  if (play === "proved" || play === "proving" || play === "pending") return "proved";
   if (play === "unpaid") return "unpaid";
   if (isCurrent && (play === "running" || play === "asking")) return "playing";
   if (state?.delivery.kind === "complete") return "buffered";
@@ -20,6 +21,10 @@ export function wordsOf(state: CellState | undefined, m: Catalogue): string {
   switch (play?.kind) {
     case "mined":
       return m.stateMined(play.viewBlock);
+    case "audited":
+      return m.stateAudited;
+    case "pending":
+      return m.statePending(play.viewBlock);
     case "proved":
       return m.stateProved;
     case "proving":

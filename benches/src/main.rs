@@ -1,0 +1,73 @@
+//! Measures on one core what the protocol promises.
+//!
+//! Started by `cargo xtask bench`, which pins it to a core, in the profile that the demo runs in. One thread does
+//! everything, the waiting for the disk included. Everything is made from seeds, so two runs do the same work.
+//!
+//! | module | what |
+//! |---|---|
+//! | [`pov`] | Proof of View: proofs, PlayCodes, a full slot, bytes on the disk |
+//! | [`keys`] | releasing keys, with a shared secret and with a quorum |
+//! | [`draw`] | bytes from a seed |
+//! | [`report`] | metrics and the machine they are of |
+//! | [`stopwatch`] | time that this program had its core, or waited for its disk |
+
+mod draw;
+mod keys;
+mod pov;
+mod report;
+mod stopwatch;
+
+use anyhow::{Context as _, Result};
+use clap::{Parser, Subcommand};
+use report::Metrics;
+use std::{fs, path::PathBuf, process::ExitCode};
+
+#[derive(Parser)]
+#[command(name = "chainflix-bench", about = "Measures on one core what the protocol promises.")]
+struct Cli {
+    #[command(subcommand)]
+    bench: Bench,
+    /// Where databases are written: on the disk that is to be measured
+    #[arg(long, global = true, default_value = ".")]
+    folder: PathBuf,
+    /// Where the metrics go
+    #[arg(long, global = true, value_name = "FILE")]
+    json: Option<PathBuf>,
+}
+
+#[derive(Subcommand)]
+enum Bench {
+    /// Proof of View: checking, issuing, settling, storing
+    Pov(pov::Pov),
+    /// Releasing keys: a shared secret against a quorum
+    Keys(keys::Keys),
+    /// One full slot alone, so that its memory is its own; `pov` starts it
+    Slot(pov::FullSlot),
+}
+
+fn main() -> ExitCode {
+    match start(Cli::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn start(cli: Cli) -> Result<()> {
+    let mut metrics = Metrics::default();
+    let name = match cli.bench {
+        Bench::Pov(bench) => bench.run(&cli.folder, &mut metrics).map(|()| "pov")?,
+        Bench::Keys(bench) => bench.run(&mut metrics).map(|()| "keys")?,
+        Bench::Slot(bench) => bench.run(&cli.folder, &mut metrics).map(|()| "slot")?,
+    };
+    let report = metrics.report(name);
+    match cli.json {
+        Some(path) => fs::write(&path, report).with_context(|| format!("cannot write {}", path.display())),
+        None => {
+            print!("{report}");
+            Ok(())
+        }
+    }
+}

@@ -1,0 +1,87 @@
+//! A validator that lies: an honest part of consensus, with a tongue of its own between validators.
+//!
+//! It runs the real chain and consensus, so the others hear it as the validator it is; what it says about views is made
+//! here and signed with that validator's key. Nothing of the network's own code knows of it.
+
+use crate::stage::ROGUE;
+use anyhow::{Result, bail};
+use bytes::Bytes;
+use chainflix_chain::{
+    execution::{ExecutionConfig, ExecutionLayer, Storage},
+    genesis::{EthereumGenesis, GAS_LIMIT, Predeploy},
+    ledger::ViewLedger,
+};
+use chainflix_consensus::{Config, ConsensusHandle, ConsensusKey, NoViews};
+use chainflix_contracts::predeploys;
+use chainflix_node::{RoleConfig, keys, network::Layout};
+use chainflix_primitives::{AccountAddress, AccountKey, CellId, DownloadKey, Magnet, NetworkGenesis, NetworkSecret};
+use chainflix_proof_of_view::ValidatorMessage;
+use std::sync::Arc;
+
+const WEI_PER_CFX: u128 = 1_000_000_000_000_000_000;
+
+/// The validator that a cheater owns.
+pub struct Rogue {
+    /// Its account.
+    pub key: AccountKey,
+    secret: NetworkSecret,
+    consensus: ConsensusHandle,
+    execution: ExecutionLayer,
+}
+
+impl Rogue {
+    /// Joins consensus in the place that the layout has for it.
+    pub async fn join(layout: &Layout) -> Result<Self> {
+        let path = layout.dir.join(format!("validator-{ROGUE}/config.toml"));
+        let RoleConfig::Validator(config) = RoleConfig::read(&path)? else { bail!("validator {ROGUE} is none") };
+        let genesis = Arc::new(layout.genesis.clone());
+        let chain = ethereum(&genesis)?.build()?;
+        let execution = ExecutionLayer::open(Storage::Memory, chain, ExecutionConfig::default()).await?;
+        let ledger = ViewLedger::in_memory(genesis.clone())?;
+        let peers = config.validators.iter().copied().enumerate();
+        let engine = Config {
+            genesis: layout.genesis.clone(),
+            consensus_key: ConsensusKey::from_seed(*keys::read(&config.consensus_key)?),
+            listen: config.listen,
+            peers: peers.filter(|(number, _)| *number != usize::from(ROGUE)).collect(),
+            dir: config.data.join("consensus"),
+        };
+        let consensus = chainflix_consensus::start(engine, execution.clone(), ledger, Arc::new(NoViews))?;
+        let secret = NetworkSecret::from_bytes(*keys::read(&config.network_secret)?);
+        Ok(Self { key: keys::read_account(&config.account_key)?, secret, consensus, execution })
+    }
+
+    /// Tells all other validators.
+    pub fn say(&self, message: &ValidatorMessage) -> Result<()> {
+        Ok(self.consensus.gossip().send(Bytes::from(message.encode()))?)
+    }
+
+    /// Every validator of this network can make every key.
+    pub fn download_key(&self, account: &AccountAddress, magnet: &Magnet, cell: &CellId) -> DownloadKey {
+        self.secret.view_key(account, magnet).download_key(cell)
+    }
+
+    /// Leaves.
+    pub async fn leave(self) -> Result<()> {
+        self.consensus.stop();
+        self.consensus.join().await?;
+        self.execution.shutdown().await?;
+        Ok(())
+    }
+}
+
+fn ethereum(genesis: &NetworkGenesis) -> Result<EthereumGenesis> {
+    let contract = |predeploy: chainflix_contracts::Predeploy| Predeploy {
+        address: predeploy.address.into_array(),
+        code: predeploy.code.to_vec(),
+        storage: predeploy.storage.into_iter().map(|(slot, word)| (slot.0, word.0)).collect(),
+    };
+    let allocations = genesis.allocations.iter();
+    Ok(EthereumGenesis {
+        chain_id: genesis.chain_id,
+        timestamp_s: genesis.genesis_time_ms / 1000,
+        allocations: allocations.map(|given| (given.account.0, u128::from(given.cfx) * WEI_PER_CFX)).collect(),
+        predeploys: predeploys(genesis)?.map(contract).into(),
+        gas_limit: GAS_LIMIT,
+    })
+}

@@ -1,0 +1,189 @@
+//! Audits: who must open its chunks, what that costs a liar, and that nobody honest loses.
+
+use super::*;
+use crate::audit::AuditFailure;
+
+/// A village that audits every play.
+fn strict() -> Village {
+    let audit = AuditParams { share_permille: 1000, ..AuditParams::default() };
+    Village::audited(ProtocolParams { audit, ..Default::default() })
+}
+
+/// Lets time pass until the audit of a play is drawn.
+fn until_drawn(village: &mut Village, play: &PlayId) {
+    for _ in 0..300 {
+        if village.statuses(play).iter().all(|status| matches!(status, Some(PlayStatus::Auditing { .. }))) {
+            return;
+        }
+        village.pass(200);
+    }
+    panic!("no audit of {play}: {:?}", village.statuses(play));
+}
+
+fn opening(village: &Village, playing: &Playing) -> Signed<Opening> {
+    village.openings[&playing.code.id].clone()
+}
+
+#[test]
+fn an_honest_viewer_opens_its_chunks_and_is_paid() {
+    let mut village = strict();
+    let playing = village.view(60, 0);
+    until_drawn(&mut village, &playing.code.id);
+    assert_eq!(village.paid(&playing.viewer.address()), 0, "nothing is paid before");
+    let opening = opening(&village, &playing);
+    assert_eq!(village.open(2, opening.clone()), Ok(()));
+    assert_eq!(village.open(0, opening.clone()), Ok(()), "the same again is taken again");
+    village.pass(6_000);
+    assert_eq!(village.statuses(&playing.code.id), vec![Some(PlayStatus::Accepted { view_block: 1 }); 4]);
+    assert_eq!(village.paid(&playing.viewer.address()), 27_000_000_000);
+    assert_eq!(village.open(2, opening), Err(Refusal::NotAudited), "it is over");
+    assert!(village.desks.iter().all(|desk| desk.audits.of(&playing.code.id, 0).is_none()));
+}
+
+#[test]
+fn an_invented_hash_is_void_and_a_strike() {
+    let mut village = strict();
+    let (liar, honest) = (village.start(60, 0), village.start(61, 1));
+    village.receipts(&liar);
+    village.receipts(&honest);
+    let data = village.watch(&honest);
+    village.prove(&honest, data).unwrap();
+    // It had no bytes to fold, and says so in a hash of its own making.
+    let mut data = village.watch_at_once(&liar);
+    data.hash = Digest([66; 32]);
+    data.nonce = crate::points::search_nonce(&liar.code, &data.hash, 0, 1 << 20).unwrap();
+    assert_eq!(village.prove(&liar, data), Ok(()), "nobody sees it in the proof");
+    until_drawn(&mut village, &liar.code.id);
+    // Not even the right chunks help: they give another hash.
+    let opening = opening(&village, &liar);
+    assert_eq!(village.open(2, opening), Err(Refusal::BadOpening(AuditFailure::Hash)));
+    village.open_all(&[&honest]);
+    village.pass(40_000);
+    assert_eq!(village.statuses(&liar.code.id), vec![Some(PlayStatus::Refused(Refusal::Voided)); 4]);
+    assert_eq!(village.statuses(&honest.code.id), vec![Some(PlayStatus::Accepted { view_block: 1 }); 4]);
+    assert_eq!(village.paid(&liar.viewer.address()), 0);
+    assert_eq!(village.paid(&honest.viewer.address()), 27_000_000_000, "the whole slot is the honest one's");
+    let period = village.ledger.period(&village.genesis.params);
+    assert_eq!(village.ledger.standing(&liar.viewer.address()).unwrap().strikes(period), 1);
+}
+
+#[test]
+fn silence_is_void_and_a_strike() {
+    let mut village = strict();
+    let playing = village.view(60, 0);
+    until_drawn(&mut village, &playing.code.id);
+    village.pass(28_000);
+    assert!(matches!(village.desks[0].status(&playing.code.id), Some(PlayStatus::Auditing { .. })));
+    village.pass(8_000);
+    assert_eq!(village.statuses(&playing.code.id), vec![Some(PlayStatus::Refused(Refusal::Voided)); 4]);
+    assert_eq!(village.ledger.head().issued_gwei, 0, "a slot of nothing but void plays pays nothing");
+    let opening = opening(&village, &playing);
+    assert_eq!(village.open(2, opening), Err(Refusal::NotAudited));
+}
+
+#[test]
+fn struck_out_accounts_watch_unpaid_until_the_period_ends() {
+    let audit = AuditParams { share_permille: 1000, strikes_max: 1, ..AuditParams::default() };
+    let mut village = Village::audited(ProtocolParams { audit, period_view_blocks: 2, ..Default::default() });
+    let playing = village.view(60, 0);
+    until_drawn(&mut village, &playing.code.id);
+    village.pass(40_000);
+    let again = |village: &mut Village| {
+        let grant = village.grant(&playing.viewer, 1).unwrap();
+        village.request(&playing.viewer, &grant, None).unwrap().outcome
+    };
+    assert_eq!(again(&mut village), PlayOutcome::Unpaid("struck-out".into()));
+    let honest = village.view(61, 0);
+    until_drawn(&mut village, &honest.code.id);
+    village.open_all(&[&honest]);
+    village.pass(10_000);
+    assert!(matches!(again(&mut village), PlayOutcome::Mining(_)), "forgiven");
+}
+
+#[test]
+fn an_opening_is_its_viewers_own() {
+    let mut village = strict();
+    let playing = village.view(60, 0);
+    until_drawn(&mut village, &playing.code.id);
+    let good = opening(&village, &playing);
+    let stolen = Signed::new(good.body.clone(), &key(61));
+    assert_eq!(village.open(2, stolen), Err(Refusal::OtherAccount));
+    let mut forged = good.clone();
+    forged.signature.0[64] = 9;
+    assert_eq!(village.open(2, forged), Err(Refusal::BadSignature));
+    let mut other = good.body.clone();
+    other.play = PlayId([0; 16]);
+    assert_eq!(village.open(2, Signed::new(other, &playing.viewer)), Err(Refusal::NotAudited));
+    let mut bent = good.body.clone();
+    bent.chunks[4].sealed[0] ^= 1;
+    let refused = village.open(2, Signed::new(bent, &playing.viewer)).unwrap_err();
+    assert_eq!(refused, Refusal::BadOpening(AuditFailure::Chunk { point: 4 }));
+    assert_eq!(village.open(2, good), Ok(()), "a wrong one harms nobody");
+}
+
+#[test]
+fn an_opening_that_comes_before_the_draw_is_known_here_counts_all_the_same() {
+    let mut village = strict();
+    let playing = village.view(60, 0);
+    // Validator 0 learns of blocks a little later than the others.
+    let behind = loop {
+        let before = village.ledger.clone();
+        village.pass(200);
+        if village.ledger.open_audits().next().is_some() {
+            break before;
+        }
+    };
+    let opening = opening(&village, &playing);
+    assert_eq!(village.desks[2].open(village.now_ms, opening, &village.ledger, &village.chain), Ok(()));
+    let said = village.said();
+    let ahead = std::mem::replace(&mut village.ledger, behind);
+    for (from, message) in said {
+        village.hear(0, from, &message);
+    }
+    village.ledger = ahead;
+    let now_ms = village.now_ms;
+    village.desks[0].tick(now_ms, &village.ledger, &village.chain);
+    let passed = |message: &ValidatorMessage| matches!(message, ValidatorMessage::AuditVote(vote) if holds_true(&vote.body.passed, 0));
+    assert!(village.said().iter().any(|(from, message)| *from == 0 && passed(message)));
+}
+
+#[test]
+fn one_lying_validator_voids_nobody_and_saves_nobody() {
+    let mut village = strict();
+    let playing = village.view(60, 0);
+    until_drawn(&mut village, &playing.code.id);
+    village.open_all(&[&playing]);
+    // Validator 3 says that nothing was opened, before it says anything else.
+    let block = village.ledger.open_audits().next().unwrap();
+    let vote = chainflix_primitives::AuditVote::new(1, block.drawn_digest(), &[false]);
+    let message = ValidatorMessage::AuditVote(Signed::new(vote, &key(103)));
+    (0..3).for_each(|to| village.hear(to, 3, &message));
+    village.pass(6_000);
+    assert_eq!(village.statuses(&playing.code.id), vec![Some(PlayStatus::Accepted { view_block: 1 }); 4]);
+}
+
+#[test]
+fn a_lost_vote_is_said_again() {
+    let mut village = strict();
+    let playing = village.view(60, 0);
+    until_drawn(&mut village, &playing.code.id);
+    village.open_all(&[&playing]);
+    // All votes are lost.
+    village.deaf = vec![true; 4];
+    village.pass(1_000);
+    village.deaf = vec![false; 4];
+    village.pass(5_000);
+    assert!(matches!(village.desks[0].status(&playing.code.id), Some(PlayStatus::Auditing { .. })));
+    village.pass(15_000);
+    assert_eq!(village.statuses(&playing.code.id), vec![Some(PlayStatus::Accepted { view_block: 1 }); 4]);
+}
+
+impl Village {
+    /// Their viewers answer the audit.
+    pub fn open_all(&mut self, plays: &[&Playing]) {
+        for playing in plays {
+            let opening = self.openings[&playing.code.id].clone();
+            self.open(2, opening).unwrap();
+        }
+    }
+}

@@ -1,0 +1,31 @@
+//! Sweeps the economics of fake views: what a farm costs, what it earns, at which price it starts to pay.
+//!
+//! ```text
+//! Farm × size × layout ──▶ account: a month, play by play ──▶ economy: coins against dollars ──▶ table, plot
+//!                              └── rules: the protocol's own weights, split and schedule
+//!                                  replay: the same through the real ledger, by seed ──▶ a test compares both
+//! ```
+//!
+//! | module | what |
+//! |---|---|
+//! | [`prices`] | what an attacker pays, each price by name |
+//! | [`farm`] | the farms that are tried |
+//! | [`account`] | what an account's days weigh |
+//! | [`audits`] | what audits leave to who downloaded nothing |
+//! | [`economy`] | cost, income, break-even |
+//! | [`replay`] | plays through the real ledger |
+//! | [`table`], [`plot`], [`document`] | the generated parts of `docs/security.md` |
+//!
+//! No clock, no disk, no randomness but by seed: the same parameters print the same bytes. Left out: what a farm is worth
+//! to somebody who does not want coins (fame, spite), and what a coin is worth.
+
+pub mod account;
+pub mod audits;
+pub mod document;
+pub mod economy;
+pub mod farm;
+pub mod plot;
+pub mod prices;
+pub mod replay;
+pub mod rules;
+pub mod table;
