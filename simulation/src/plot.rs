@@ -56,11 +56,15 @@ pub fn draw(sweep: &Sweep) -> anyhow::Result<String> {
                 .iter()
                 .map(|size| (*size as f64, world.farm(farm, *size, pay).income_over_cost.clamp(RANGE.start, RANGE.end)))
                 .collect();
-            // The second round of colours is told from the first by its marks.
-            let filled = number < COLOURS.len();
-            let style = if filled { colour.filled() } else { colour.stroke_width(1) };
             chart.draw_series(LineSeries::new(points.clone(), colour.stroke_width(2)))?;
-            chart.draw_series(points.into_iter().map(|point| Circle::new(point, 4, style)))?;
+            // Each round of colours has marks of its own.
+            match number / COLOURS.len() {
+                0 => chart.draw_series(points.into_iter().map(|point| Circle::new(point, 4, colour.filled())))?,
+                1 => {
+                    chart.draw_series(points.into_iter().map(|point| Circle::new(point, 4, colour.stroke_width(1))))?
+                }
+                _ => chart.draw_series(points.into_iter().map(|point| Cross::new(point, 5, colour.stroke_width(2))))?,
+            };
         }
         legend(&area)?;
         area.present()?;
@@ -73,11 +77,14 @@ fn legend(area: &DrawingArea<SVGBackend<'_>, plotters::coord::Shift>) -> anyhow:
     let left = SIZE.0 as i32 - 325;
     for (number, farm) in Farm::ALL.iter().enumerate() {
         let colour = COLOURS[number % COLOURS.len()];
-        let style = if number < COLOURS.len() { colour.filled() } else { colour.stroke_width(1) };
         // Some twenty lines.
         let y = 50 + 25 * number as i32;
         area.draw(&PathElement::new([(left, y), (left + 24, y)], colour.stroke_width(2)))?;
-        area.draw(&Circle::new((left + 12, y), 4, style))?;
+        match number / COLOURS.len() {
+            0 => area.draw(&Circle::new((left + 12, y), 4, colour.filled()))?,
+            1 => area.draw(&Circle::new((left + 12, y), 4, colour.stroke_width(1)))?,
+            _ => area.draw(&Cross::new((left + 12, y), 5, colour.stroke_width(2)))?,
+        }
         area.draw(&Text::new(farm.name, (left + 32, y - 6), ("sans-serif", 13)))?;
     }
     Ok(())
