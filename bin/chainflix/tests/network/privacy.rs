@@ -29,6 +29,7 @@ const HOMES: [Ipv4Addr; 2] = [Ipv4Addr::new(127, 77, 3, 9), Ipv4Addr::new(127, 2
 /// The genesis' `playsPerHome`.
 const PLAYS_PER_HOME: u8 = 16;
 
+#[ignore = "fills a house within one short cell's life, which a busy machine misses: run it alone"]
 #[tokio::test(flavor = "multi_thread")]
 async fn an_address_is_counted_by_and_written_nowhere() {
     let folder = tempfile::tempdir().unwrap();
