@@ -34,8 +34,10 @@ export interface CellFetch {
   /** The network's clock, in milliseconds since the Unix epoch. */
   nowMs(): number;
   granted(grant: Grant): void;
-  /** `bytes` arrived with this step. */
-  progressed(verified: Verified, bytes: number): void;
+  /** More of the cell is verified. */
+  progressed(verified: Verified): void;
+  /** So many bytes arrived. */
+  received(bytes: number): void;
   receipt(receipt: Signed<SealedNoun>): void;
 }
 
@@ -79,6 +81,7 @@ function beginDelivery({ core, cell, granted }: CellFetch, grant: Signed<Grant>)
 }
 
 async function receive(fetch: CellFetch, grant: Signed<Grant>, watchdog: Watchdog): Promise<void> {
+  let verifiedEnd = 0;
   let complete = false;
   try {
     const stream = await fetch.gateway.delivery(grant, watchdog.signal);
@@ -88,8 +91,11 @@ async function receive(fetch: CellFetch, grant: Signed<Grant>, watchdog: Watchdo
       watchdog.feed();
       const verified = await push(fetch, step.value);
       if (fetch.signal.aborted) return;
+      fetch.received(step.value.length);
+      if (verified.verifiedEnd <= verifiedEnd && !verified.complete) continue;
+      verifiedEnd = verified.verifiedEnd;
       complete ||= verified.complete;
-      fetch.progressed(verified, step.value.length);
+      fetch.progressed(verified);
     }
   } catch (cause) {
     if (fetch.signal.aborted) return;
@@ -139,29 +145,36 @@ class Watchdog {
   readonly #controller = new AbortController();
   readonly #outer: AbortSignal;
   readonly #follow = () => this.#controller.abort();
-  #timer: ReturnType<typeof setTimeout> | undefined;
+  #fedAtMs = performance.now();
+  #timer: ReturnType<typeof setTimeout>;
   barked = false;
 
   constructor(outer: AbortSignal) {
     this.#outer = outer;
     outer.addEventListener("abort", this.#follow);
-    this.feed();
+    this.#timer = setTimeout(this.#look, STALL_MS);
   }
 
   get signal(): AbortSignal {
     return this.#controller.signal;
   }
 
+  /** Only a note: a timer of its own for every piece would cost more than the piece. */
   feed(): void {
-    clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => {
-      this.barked = true;
-      this.#controller.abort();
-    }, STALL_MS);
+    this.#fedAtMs = performance.now();
   }
 
   stop(): void {
     clearTimeout(this.#timer);
     this.#outer.removeEventListener("abort", this.#follow);
   }
+
+  readonly #look = (): void => {
+    const leftMs = this.#fedAtMs + STALL_MS - performance.now();
+    if (leftMs > 0) this.#timer = setTimeout(this.#look, leftMs);
+    else {
+      this.barked = true;
+      this.#controller.abort();
+    }
+  };
 }

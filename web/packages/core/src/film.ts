@@ -46,6 +46,7 @@ export class Film {
   readonly #closed = new AbortController();
   #fetch: AbortController | undefined;
   #timer: ReturnType<typeof setTimeout> | undefined;
+  #wakesAtMs: number | undefined;
   #draining = false;
   #unfinished: PlayId | null = null;
 
@@ -157,10 +158,8 @@ export class Film {
           meter.start(grant);
           this.handle({ kind: "granted", attempt, grant: grant.id, provider: grant.providerNode });
         },
-        progressed: (verified, bytes) => {
-          meter.count(bytes);
-          this.handle({ kind: "progressed", attempt, verified });
-        },
+        progressed: (verified) => this.handle({ kind: "progressed", attempt, verified }),
+        received: (bytes) => meter.count(bytes),
         receipt: (receipt) => this.#sendReceipt(cell, receipt),
       });
     } catch (error) {
@@ -269,12 +268,19 @@ export class Film {
     return handle;
   }
 
+  /** Wakes for the session's deadline; a timer that is set for it already stays. */
   #sleep(): void {
-    clearTimeout(this.#timer);
     const nowMs = performance.now();
     const deadline = this.#session.deadline(nowMs);
+    if (deadline === this.#wakesAtMs) return;
+    clearTimeout(this.#timer);
+    this.#wakesAtMs = deadline;
     if (deadline === undefined) return;
-    this.#timer = setTimeout(() => this.handle({ kind: "tick" }), Math.max(10, deadline - nowMs));
+    const wake = () => {
+      this.#wakesAtMs = undefined;
+      this.handle({ kind: "tick" });
+    };
+    this.#timer = setTimeout(wake, Math.max(10, deadline - nowMs));
   }
 
   #tellSource(cell: number, grant: Grant, bytesPerSecond: number): void {

@@ -13,7 +13,7 @@
 // and the film does not play) no delivery begins and no key is asked for; a delivery that is running ends in order, since
 // a receipt for half a cell may cost the minute, and a minute that was watched is still proved.
 
-import type { CellState } from "./cell-state";
+import type { CellState, DeliveryState } from "./cell-state";
 import { MediaClock, type ClockReading } from "./clock";
 import { Deliveries, type FetchEffect, type FetchFailure } from "./deliveries";
 import { cellAt, type GrantId, type Manifest, type NodeId, type PlayId, type ProtocolParams } from "./nouns";
@@ -84,8 +84,8 @@ export class FilmSession {
   readonly #deliveries: Deliveries;
   readonly #plays: Plays;
   readonly #effects: SessionEffect[] = [];
-  /** What the page was told of each cell, as JSON. */
-  readonly #told = new Map<number, string>();
+  /** What the page was told of each cell. */
+  readonly #told = new Map<number, CellState>();
   #current = 0;
   #started = false;
   #stopped = false;
@@ -264,9 +264,9 @@ export class FilmSession {
   #tell(index: number): void {
     const readable = this.#plays.keyed(index) ? this.#deliveries.whole(index) : 0;
     const state: CellState = { index, delivery: this.#deliveries.state(index), play: this.#plays.state(index), readable };
-    const text = JSON.stringify(state);
-    if (this.#told.get(index) === text) return;
-    this.#told.set(index, text);
+    const told = this.#told.get(index);
+    if (told && isSame(told, state)) return;
+    this.#told.set(index, state);
     this.#emit({ kind: "cell", state });
   }
 
@@ -278,4 +278,15 @@ export class FilmSession {
   readonly #emit = (effect: SessionEffect): void => {
     this.#effects.push(effect);
   };
+}
+
+/** Cheap, because it is asked of every cell at every step: a play's state is another object when it is another. */
+function isSame(a: CellState, b: CellState): boolean {
+  return a.play === b.play && a.readable === b.readable && isSameDelivery(a.delivery, b.delivery);
+}
+
+function isSameDelivery(a: DeliveryState, b: DeliveryState): boolean {
+  if (a.kind === "arriving" && b.kind === "arriving") return a.provider === b.provider;
+  if (a.kind === "waiting" && b.kind === "waiting") return a.code === b.code;
+  return a.kind === b.kind;
 }

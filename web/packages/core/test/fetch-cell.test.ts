@@ -34,7 +34,7 @@ function delivery(pieces: (Uint8Array | Error)[], { size = 30, lieAt = Infinity 
   const controller = new AbortController();
   const fetch: CellFetch = {
     core, gateway, cell: 1, excluded: [], signal: controller.signal,
-    nowMs: () => 0, granted: () => undefined, progressed: () => undefined, receipt: (receipt) => receipts.push(receipt),
+    nowMs: () => 0, granted: () => undefined, progressed: () => undefined, received: () => undefined, receipt: (receipt) => receipts.push(receipt),
   };
   return { fetch, receipts, ended, controller };
 }
