@@ -44,7 +44,7 @@ impl Viewer {
             provider: world.providers[self.provider].address(),
             provider_node: chainflix_primitives::NodeId(self.draw.bytes()),
             expires_ms: now_ms + world.genesis.params.grant_ttl_ms,
-            viewer_key: SealedKey([0; 80]),
+            viewer_secret: SealedKey([0; 80]),
             provider_key: SealedKey([0; 80]),
         };
         Signed::new(grant, &world.validators[issuer])
@@ -57,7 +57,6 @@ impl Viewer {
             magnet: self.cell.magnet,
             cell_index: self.cell.index,
             grant,
-            viewer_box_key: World::box_key().public_key(),
             supersedes: None,
             layers: vec![],
             requested_ms: now_ms,

@@ -3,7 +3,7 @@
 use crate::draw::Draw;
 use anyhow::{Context as _, Result};
 use chainflix_primitives::{
-    AccountAddress, AccountKey, BlockHash, BoxKey, CellId, Magnet, NetworkGenesis, NetworkKeys, NetworkSecret, NodeId,
+    AccountAddress, AccountKey, BlockHash, CellId, Magnet, NetworkGenesis, NetworkKeys, NetworkSecret, NodeId,
     ProtocolParams, RewardSplit, SealedKey, ValidatorIdentity, VideoSecret,
 };
 use chainflix_proof_of_view::{Catalogue, Desk, SharedKeys, VideoFacts};
@@ -188,10 +188,5 @@ impl World {
     /// The name of the DownloadKey of an account and a cell.
     pub fn download_key(&self, account: &AccountAddress, cell: &Cell) -> [u8; 16] {
         self.secret.view_key(account, &cell.magnet).download_key(&cell.id).id()
-    }
-
-    /// Where viewers want keys sealed to: one for all of them, since nobody opens anything here.
-    pub fn box_key() -> BoxKey {
-        BoxKey::from_bytes([11; 32])
     }
 }

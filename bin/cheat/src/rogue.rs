@@ -14,7 +14,7 @@ use chainflix_chain::{
 use chainflix_consensus::{Config, ConsensusHandle, ConsensusKey, NoViews};
 use chainflix_contracts::predeploys;
 use chainflix_node::{RoleConfig, keys, network::Layout};
-use chainflix_primitives::{AccountAddress, AccountKey, CellId, DownloadKey, Magnet, NetworkGenesis, NetworkSecret};
+use chainflix_primitives::{AccountAddress, AccountKey, CellId, Magnet, NetworkGenesis, NetworkSecret, ViewerSecret};
 use chainflix_proof_of_view::ValidatorMessage;
 use std::sync::Arc;
 
@@ -57,8 +57,8 @@ impl Rogue {
     }
 
     /// Every validator of this network can make every key.
-    pub fn download_key(&self, account: &AccountAddress, magnet: &Magnet, cell: &CellId) -> DownloadKey {
-        self.secret.view_key(account, magnet).download_key(cell)
+    pub fn viewer_secret(&self, account: &AccountAddress, magnet: &Magnet, cell: &CellId) -> ViewerSecret {
+        self.secret.view_key(account, magnet).viewer_secret(cell)
     }
 
     /// Leaves.

@@ -113,7 +113,6 @@ fn play_words(account: &AccountKey, magnet: Magnet, cell_index: u32, requested_m
         magnet,
         cell_index,
         grant: GrantId([1; 16]),
-        viewer_box_key: BoxPublicKey([1; 32]),
         supersedes: None,
         layers: Vec::new(),
         requested_ms,

@@ -40,7 +40,8 @@ pub use message::{
     PlayRecord, PlayRequest, ProviderShare, Receipt,
 };
 pub use secret::{
-    BoxKey, BoxPublicKey, CellKey, DownloadKey, NetworkSecret, OriginKey, SealedKey, UnsealError, VideoSecret, ViewKey,
+    AnswerKey, BoxKey, BoxPublicKey, CellKey, DownloadKey, NetworkSecret, OriginKey, SealedKey, UnsealError,
+    VideoSecret, ViewKey, ViewerSecret, WrappedKey,
 };
 pub use slot::{AuditPayload, AuditVote, SlotPayload, SlotProposal, SlotVote, ViewPayload, VoteEntry};
 

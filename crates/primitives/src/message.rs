@@ -19,7 +19,7 @@
 
 use crate::{
     AccountAddress, BoxPublicKey, CHUNK_BYTES, CellId, Digest, GrantId, Magnet, NodeId, PlayId, RewardSplit, SealedKey,
-    Signable, Signed,
+    Signable, Signed, WrappedKey,
 };
 use borsh::{BorshDeserialize, BorshSerialize};
 use serde::{Deserialize, Serialize};
@@ -45,7 +45,7 @@ pub struct GrantRequest {
     pub cell_index: u32,
     /// First byte still missing; a multiple of [`CHUNK_BYTES`].
     pub from_byte: u64,
-    /// Where the DownloadKey is to be sealed to.
+    /// Where the ViewerSecret is to be sealed to.
     pub viewer_box_key: BoxPublicKey,
     /// Providers that stalled or lied before, at most [`EXCLUDED_MAX`].
     pub excluded: Vec<NodeId>,
@@ -77,8 +77,8 @@ pub struct Grant {
     pub provider_node: NodeId,
     /// When the permission ends.
     pub expires_ms: u64,
-    /// The DownloadKey, for the viewer.
-    pub viewer_key: SealedKey,
+    /// The [`ViewerSecret`](crate::ViewerSecret) of the cell, for the viewer.
+    pub viewer_secret: SealedKey,
     /// The DownloadKey, for the provider.
     pub provider_key: SealedKey,
 }
@@ -95,8 +95,6 @@ pub struct PlayRequest {
     pub cell_index: u32,
     /// The grant the cell is (being) fetched by.
     pub grant: GrantId,
-    /// Where the CellKey is to be sealed to.
-    pub viewer_box_key: BoxPublicKey,
     /// A running play that the viewer gives up, because it jumped elsewhere: that one can no longer be proved.
     pub supersedes: Option<PlayId>,
     /// Subtitles, dubs and effects shown with it, at most [`LAYERS_MAX`]: their makers share in the reward.
@@ -151,8 +149,8 @@ pub struct PlayCode {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct PlayAnswer {
-    /// The CellKey, sealed to the viewer: watching is allowed whether or not it is paid.
-    pub cell_key: SealedKey,
+    /// The CellKey, for who has the grant's ViewerSecret: watching is allowed whether or not it is paid.
+    pub cell_key: WrappedKey,
     /// What this play is worth.
     pub outcome: PlayOutcome,
 }

@@ -1,9 +1,13 @@
 //! Secrets and the boxes they travel in: who can open what.
 //!
 //! ```text
-//! NetworkSecret (validators) ──derive──> DownloadKey(account, cell)   layer 2: in transit and on the viewer's disk
-//! VideoSecret (creator, sealed to the validators) ──derive──> CellKey(index)   layer 1: at rest, everywhere
+//! NetworkSecret (validators) ──> ViewKey(account, video) ──> ViewerSecret(cell) ──> DownloadKey   layer 2: in transit
+//!                                                                              └──> AnswerKey     wraps the CellKey
+//! VideoSecret (creator, sealed to the validators) ──> CellKey(index)                               layer 1: at rest
 //! ```
+//!
+//! The viewer gets its ViewerSecret in a box with the grant, the provider the DownloadKey alone. So the answer to a play
+//! request, of which a validator gives thousands a second, needs no box of its own.
 //!
 //! Every derivation is BLAKE3 derive-key mode with a context string of its own. A key is wiped when dropped and never
 //! printed. Boxes are libsodium's sealed boxes (X25519, XSalsa20-Poly1305): anonymous sender, 48 bytes longer than
@@ -12,9 +16,13 @@
 use crate::{AccountAddress, CellId, Magnet};
 use borsh::{BorshDeserialize, BorshSerialize};
 use crypto_box::aead::rand_core::{CryptoRng, Error as RngError, RngCore};
+use crypto_secretbox::{AeadInPlace as _, KeyInit as _, Nonce, Tag, XSalsa20Poly1305};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 use std::fmt;
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
+
+/// Of XSalsa20, at the front of a [`WrappedKey`].
+const NONCE_BYTES: usize = 24;
 
 macro_rules! secret {
     ($(#[$doc:meta])* $name:ident) => {
@@ -57,6 +65,15 @@ secret!(
 secret!(
     /// What the DownloadKeys of one account for one video come from: one release serves a whole film.
     ViewKey
+);
+secret!(
+    /// What one viewer's keys for one cell come from: the DownloadKey, and the key that its CellKey comes wrapped in.
+    ViewerSecret
+);
+secret!(
+    /// The key that a validator's answer to a play request wraps the CellKey with. Its viewer and validators know it; the
+    /// provider of the cell does not.
+    AnswerKey
 );
 secret!(
     /// What validators name address ranges with among themselves for one day. Kept in memory, opens nothing.
@@ -106,9 +123,58 @@ impl NetworkSecret {
 }
 
 impl ViewKey {
+    /// What the viewer's keys for one cell of the video come from.
+    pub fn viewer_secret(&self, cell: &CellId) -> ViewerSecret {
+        ViewerSecret(derive("chainflix 2026 ViewerSecret v1", &[&self.0, &cell.0]))
+    }
+
     /// The DownloadKey of one cell of the video.
     pub fn download_key(&self, cell: &CellId) -> DownloadKey {
-        DownloadKey(derive("chainflix 2026 DownloadKey v2", &[&self.0, &cell.0]))
+        self.viewer_secret(cell).download_key()
+    }
+}
+
+impl ViewerSecret {
+    /// The key of the cell's delivery.
+    pub fn download_key(&self) -> DownloadKey {
+        DownloadKey(derive("chainflix 2026 DownloadKey v3", &[&self.0]))
+    }
+
+    /// The key that the CellKey comes wrapped in.
+    pub fn answer_key(&self) -> AnswerKey {
+        AnswerKey(derive("chainflix 2026 AnswerKey v1", &[&self.0]))
+    }
+}
+
+impl AnswerKey {
+    /// Wraps a CellKey (XSalsa20-Poly1305). `nonce` must be fresh random bytes.
+    pub fn wrap(&self, key: &CellKey, nonce: [u8; 24]) -> WrappedKey {
+        let mut wrapped = [0; 72];
+        let (head, body) = wrapped.split_at_mut(NONCE_BYTES);
+        head.copy_from_slice(&nonce);
+        body[..32].copy_from_slice(&key.0);
+        let tag = self
+            .cipher()
+            .encrypt_in_place_detached(&nonce.into(), b"", &mut body[..32])
+            // The cipher's only failure is a message of more than 2^38 bytes.
+            .expect("32 bytes can be encrypted");
+        body[32..].copy_from_slice(&tag);
+        WrappedKey(wrapped)
+    }
+
+    /// Takes a CellKey out of what [`Self::wrap`] made.
+    pub fn unwrap(&self, wrapped: &WrappedKey) -> Result<CellKey, UnsealError> {
+        let (nonce, body) = wrapped.0.split_at(NONCE_BYTES);
+        let mut key = Zeroizing::new([0; 32]);
+        key.copy_from_slice(&body[..32]);
+        self.cipher()
+            .decrypt_in_place_detached(Nonce::from_slice(nonce), b"", key.as_mut_slice(), Tag::from_slice(&body[32..]))
+            .map_err(|_| UnsealError)?;
+        Ok(CellKey(*key))
+    }
+
+    fn cipher(&self) -> XSalsa20Poly1305 {
+        XSalsa20Poly1305::new(&self.0.into())
     }
 }
 
@@ -140,6 +206,10 @@ pub struct BoxPublicKey(pub [u8; 32]);
 /// 32 secret bytes in a sealed box.
 #[derive(Clone, Copy, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
 pub struct SealedKey(pub [u8; 80]);
+
+/// A CellKey under an [`AnswerKey`]: nonce, ciphertext, tag.
+#[derive(Clone, Copy, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+pub struct WrappedKey(pub [u8; 72]);
 
 /// An X25519 secret key that opens sealed boxes.
 #[derive(Clone)]
@@ -280,6 +350,7 @@ macro_rules! hex_text {
 
 hex_text!(BoxPublicKey, 32);
 hex_text!(SealedKey, 80);
+hex_text!(WrappedKey, 72);
 
 #[cfg(test)]
 mod tests {
@@ -310,6 +381,24 @@ mod tests {
         damaged.0[79] ^= 1;
         assert_eq!(owner.unseal(&damaged), Err(UnsealError));
         assert_ne!(owner.public_key().seal(&[7; 32], [5; 32]), sealed, "entropy decides the box");
+    }
+
+    #[test]
+    fn an_answer_opens_for_its_viewer_and_not_for_the_provider() {
+        let view_key = NetworkSecret::from_bytes([1; 32]).view_key(&AccountAddress([1; 20]), &Magnet([2; 32]));
+        let (secret, other) = (view_key.viewer_secret(&CellId([3; 32])), view_key.viewer_secret(&CellId([4; 32])));
+        let cell_key = VideoSecret::from_bytes([9; 32]).cell_key(0);
+        let wrapped = secret.answer_key().wrap(&cell_key, [5; 24]);
+        assert_eq!(secret.answer_key().unwrap(&wrapped), Ok(cell_key.clone()));
+        assert_eq!(other.answer_key().unwrap(&wrapped), Err(UnsealError));
+        let download_key = AnswerKey::from_bytes(*secret.download_key().expose());
+        assert_eq!(download_key.unwrap(&wrapped), Err(UnsealError), "a provider knows the DownloadKey");
+        for byte in [0, 24, 71] {
+            let mut damaged = wrapped;
+            damaged.0[byte] ^= 1;
+            assert_eq!(secret.answer_key().unwrap(&damaged), Err(UnsealError));
+        }
+        assert_ne!(secret.answer_key().wrap(&cell_key, [6; 24]), wrapped, "the nonce decides");
     }
 
     #[test]

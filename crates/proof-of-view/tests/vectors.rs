@@ -59,7 +59,7 @@ fn grant() -> Grant {
         provider: AccountAddress([10; 20]),
         provider_node: NodeId([11; 32]),
         expires_ms: 1_800_000_180_007,
-        viewer_key: SealedKey([12; 80]),
+        viewer_secret: SealedKey([12; 80]),
         provider_key: SealedKey([13; 80]),
     }
 }
@@ -70,7 +70,6 @@ fn play_request() -> PlayRequest {
         magnet: Magnet([2; 32]),
         cell_index: 3,
         grant: GrantId([8; 16]),
-        viewer_box_key: BoxPublicKey([4; 32]),
         supersedes: Some(PlayId([14; 16])),
         layers: vec![Magnet([15; 32])],
         requested_ms: 1_800_000_000_100,
@@ -234,7 +233,8 @@ fn derivations() -> Value {
     let network = NetworkSecret::from_bytes([37; 32]);
     let (account, magnet, cell) = (key().address(), Magnet([2; 32]), CellId([9; 32]));
     let view_key = network.view_key(&account, &magnet);
-    let download_key = view_key.download_key(&cell);
+    let viewer_secret = view_key.viewer_secret(&cell);
+    let download_key = viewer_secret.download_key();
     let origin_key = network.origin_key(3);
     let tag = |address: &str| {
         let address: IpAddr = address.parse().unwrap();
@@ -256,6 +256,8 @@ fn derivations() -> Value {
         "magnet": magnet,
         "cell": cell,
         "viewKey": hex(view_key.expose()),
+        "viewerSecret": hex(viewer_secret.expose()),
+        "answerKey": hex(viewer_secret.answer_key().expose()),
         "downloadKey": hex(download_key.expose()),
         "downloadKeyName": hex(&download_key.id()),
         "deliveryKeystreamAt16384": hex(&stream),
@@ -269,6 +271,9 @@ fn derivations() -> Value {
             [42; 32],
         ),
         "cellKey3": hex(VideoSecret::from_bytes([39; 32]).cell_key(3).expose()),
+        "wrappedCellKey3": viewer_secret
+            .answer_key()
+            .wrap(&VideoSecret::from_bytes([39; 32]).cell_key(3), [43; 24]),
         "boxSecret": hex(&[38; 32]),
         "boxPublicKey": box_key.public_key(),
         "sealed": box_key.public_key().seal(&[40; 32], [41; 32]),

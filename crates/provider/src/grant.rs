@@ -61,7 +61,7 @@ mod tests {
             provider: AccountAddress([5; 20]),
             provider_node: NodeId([6; 32]),
             expires_ms: NOW + 1,
-            viewer_key: SealedKey([0; 80]),
+            viewer_secret: SealedKey([0; 80]),
             provider_key: BoxKey::from_bytes([7; 32]).public_key().seal(&[8; 32], [9; 32]),
         };
         change(&mut grant);

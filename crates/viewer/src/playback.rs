@@ -3,9 +3,9 @@
 use crate::Viewer;
 use chainflix_cell::{ChunkHashes, Delivery, DeliveryError, Keystream, Piece};
 use chainflix_primitives::{
-    BlockHash, CHUNK_BYTES, CellEntry, CellKey, DownloadKey, Evidence, Grant, GrantId, GrantRequest, Magnet, NodeId,
-    OpenedChunk, Opening, PlayAnswer, PlayCode, PlayData, PlayId, PlayOutcome, PlayRequest, Receipt, Signed,
-    UnsealError,
+    AnswerKey, BlockHash, CHUNK_BYTES, CellEntry, CellKey, DownloadKey, Evidence, Grant, GrantId, GrantRequest, Magnet,
+    NodeId, OpenedChunk, Opening, PlayAnswer, PlayCode, PlayData, PlayId, PlayOutcome, PlayRequest, Receipt, Signed,
+    UnsealError, ViewerSecret,
 };
 use chainflix_proof_of_view::{Advice, Watch, WatchError};
 use std::sync::Arc;
@@ -103,15 +103,29 @@ pub struct Playback {
     hashes: Option<ChunkHashes>,
     underway: Option<Underway>,
     download_key: Option<DownloadKey>,
+    answer_key: Option<AnswerKey>,
     cell_key: Option<CellKey>,
     watch: Option<Watch>,
 }
 
 impl Playback {
     pub(crate) fn new(viewer: Arc<Viewer>, magnet: Magnet, index: u32, entry: CellEntry) -> Self {
-        let (underway, download_key, cell_key, watch) = (None, None, None, None);
+        let (underway, download_key, answer_key, cell_key, watch) = (None, None, None, None, None);
         let (layers, sealed, hashes) = (Vec::new(), Vec::new(), None);
-        Self { viewer, magnet, index, entry, layers, sealed, hashes, underway, download_key, cell_key, watch }
+        Self {
+            viewer,
+            magnet,
+            index,
+            entry,
+            layers,
+            sealed,
+            hashes,
+            underway,
+            download_key,
+            answer_key,
+            cell_key,
+            watch,
+        }
     }
 
     /// The cell as the manifest lists it.
@@ -152,10 +166,13 @@ impl Playback {
         if (body.viewer, body.cell, body.size, body.from_byte) != here {
             return Err(ViewError::NotForUs { what: "grant" });
         }
-        let key = self.unseal("download key", &body.viewer_key)?;
-        let key = DownloadKey::from_bytes(key);
+        let opened = self.viewer.box_key.unseal(&body.viewer_secret);
+        let secret = opened.map_err(|source| ViewError::Unseal { what: "viewer secret", source })?;
+        let secret = ViewerSecret::from_bytes(secret);
+        let key = secret.download_key();
         let delivery = Delivery::new(body.cell, body.size, body.from_byte, &key)?;
         self.download_key = Some(key);
+        self.answer_key = Some(secret.answer_key());
         self.underway = Some(Underway { grant: body.clone(), delivery });
         Ok(())
     }
@@ -225,7 +242,6 @@ impl Playback {
             magnet: self.magnet,
             cell_index: self.index,
             grant,
-            viewer_box_key: self.viewer.box_key.public_key(),
             supersedes,
             layers: self.layers.clone(),
             requested_ms: now_ms,
@@ -235,7 +251,8 @@ impl Playback {
 
     /// Takes a validator's answer: the cell can be read from now on, and is mined if the answer has a PlayCode.
     pub fn begin_play(&mut self, answer: &PlayAnswer) -> Result<Option<&PlayCode>, ViewError> {
-        self.cell_key = Some(CellKey::from_bytes(self.unseal("cell key", &answer.cell_key)?));
+        let key = self.answer_key.as_ref().ok_or(ViewError::NoDelivery)?.unwrap(&answer.cell_key);
+        self.cell_key = Some(key.map_err(|source| ViewError::Unseal { what: "cell key", source })?);
         self.watch = match &answer.outcome {
             PlayOutcome::Unpaid(_) => None,
             PlayOutcome::Mining(code) => {
@@ -329,10 +346,6 @@ impl Playback {
         let known = signer.and_then(|signer| self.viewer.genesis.validator_index(&signer));
         known.map(|_| ()).ok_or(ViewError::NotAValidator { what })
     }
-
-    fn unseal(&self, what: &'static str, sealed: &chainflix_primitives::SealedKey) -> Result<[u8; 32], ViewError> {
-        self.viewer.box_key.unseal(sealed).map_err(|source| ViewError::Unseal { what, source })
-    }
 }
 
 fn arrived(sealed: &[u8], start: u64, end: u64) -> Result<&[u8], ViewError> {
@@ -347,7 +360,7 @@ mod tests {
     use super::*;
     use chainflix_primitives::{
         AccountAddress, AccountKey, BoxKey, Digest, Fragment, Manifest, NetworkGenesis, NetworkKeys, NetworkSecret,
-        ProtocolParams, RewardSplit, SealedKey, Track, TrackKind, ValidatorIdentity, VideoSecret,
+        ProtocolParams, RewardSplit, Track, TrackKind, ValidatorIdentity, VideoSecret, WrappedKey,
     };
     use chainflix_proof_of_view::{
         DisputeState, Verdict,
@@ -405,7 +418,7 @@ mod tests {
     impl Stage {
         fn grant(&self) -> Signed<Grant> {
             let request = self.playback.grant_request(vec![], 1);
-            let key = self.key();
+            let secret = self.viewer_secret();
             let grant = Grant {
                 id: GrantId([6; 16]),
                 viewer: request.body.account,
@@ -417,15 +430,19 @@ mod tests {
                 provider: AccountAddress([7; 20]),
                 provider_node: NodeId([7; 32]),
                 expires_ms: 1_000,
-                viewer_key: request.body.viewer_box_key.seal(key.expose(), [8; 32]),
-                provider_key: BoxKey::from_bytes([9; 32]).public_key().seal(key.expose(), [10; 32]),
+                viewer_secret: request.body.viewer_box_key.seal(secret.expose(), [8; 32]),
+                provider_key: BoxKey::from_bytes([9; 32]).public_key().seal(self.key().expose(), [10; 32]),
             };
             Signed::new(grant, &self.validator)
         }
 
-        fn key(&self) -> DownloadKey {
+        fn viewer_secret(&self) -> ViewerSecret {
             let view_key = self.secret.view_key(&self.playback.viewer.account(), &self.playback.magnet);
-            view_key.download_key(&self.playback.entry.id)
+            view_key.viewer_secret(&self.playback.entry.id)
+        }
+
+        fn key(&self) -> DownloadKey {
+            self.viewer_secret().download_key()
         }
 
         fn stream(&self, from: u64) -> Vec<u8> {
@@ -439,8 +456,8 @@ mod tests {
             BlockHash([number as u8; 32])
         }
 
-        fn cell_key(&self) -> SealedKey {
-            self.playback.viewer.box_key.public_key().seal(self.video.cell_key(0).expose(), [11; 32])
+        fn cell_key(&self) -> WrappedKey {
+            self.viewer_secret().answer_key().wrap(&self.video.cell_key(0), [11; 24])
         }
 
         fn code(&self) -> PlayCode {
@@ -583,9 +600,13 @@ mod tests {
         other.size += 1;
         let other = Signed::new(other, &stage.validator);
         assert!(matches!(stage.playback.begin_delivery(&other), Err(ViewError::NotForUs { .. })));
+        assert!(matches!(stage.playback.push(&[0]), Err(ViewError::NoDelivery)));
         let forged = PlayOutcome::Mining(Box::new(Signed::new(stage.code(), &stranger)));
         let answer = PlayAnswer { cell_key: stage.cell_key(), outcome: forged };
+        assert!(matches!(stage.playback.begin_play(&answer), Err(ViewError::NoDelivery)), "no grant, no AnswerKey");
+        stage.playback.begin_delivery(&stage.grant()).unwrap();
         assert!(matches!(stage.playback.begin_play(&answer), Err(ViewError::NotAValidator { .. })));
-        assert!(matches!(stage.playback.push(&[0]), Err(ViewError::NoDelivery)));
+        let damaged = PlayAnswer { cell_key: WrappedKey([0; 72]), ..answer };
+        assert!(matches!(stage.playback.begin_play(&damaged), Err(ViewError::Unseal { .. })));
     }
 }

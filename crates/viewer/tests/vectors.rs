@@ -56,7 +56,8 @@ fn view() -> Value {
     let mut playback = film.cell(0).unwrap();
     let grant_request = playback.grant_request(vec![NodeId([8; 32])], now_ms);
 
-    let key = network.view_key(&viewer.account(), &manifest.magnet()).download_key(&cell);
+    let secret = network.view_key(&viewer.account(), &manifest.magnet()).viewer_secret(&cell);
+    let key = secret.download_key();
     let box_key = grant_request.body.viewer_box_key;
     let grant = Grant {
         id: GrantId([9; 16]),
@@ -69,7 +70,7 @@ fn view() -> Value {
         provider: AccountAddress([10; 20]),
         provider_node: NodeId([11; 32]),
         expires_ms: now_ms + 180_000,
-        viewer_key: box_key.seal(key.expose(), [12; 32]),
+        viewer_secret: box_key.seal(secret.expose(), [12; 32]),
         provider_key: BoxKey::from_bytes([13; 32]).public_key().seal(key.expose(), [14; 32]),
     };
     let grant = Signed::new(grant, &validator);
@@ -102,7 +103,7 @@ fn view() -> Value {
         activators: vec![AccountAddress([23; 20])],
     };
     let outcome = PlayOutcome::Mining(Box::new(Signed::new(code, &validator)));
-    let answer = PlayAnswer { cell_key: box_key.seal(video.cell_key(0).expose(), [19; 32]), outcome };
+    let answer = PlayAnswer { cell_key: secret.answer_key().wrap(&video.cell_key(0), [19; 24]), outcome };
     playback.begin_play(&answer).unwrap();
     assert_eq!(playback.read(0, SIZE as u64).unwrap(), plain);
 

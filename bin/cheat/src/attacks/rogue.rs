@@ -9,7 +9,8 @@ use crate::{
     stage::{Stage, now_ms},
 };
 use chainflix_primitives::{
-    AccountKey, BoxKey, Grant, GrantId, NodeId, PlayAnswer, PlayCode, PlayId, PlayOutcome, PlayRequest, Receipt, Signed,
+    AccountKey, BoxKey, CellKey, Grant, GrantId, NodeId, PlayAnswer, PlayCode, PlayId, PlayOutcome, PlayRequest,
+    Receipt, Signed,
 };
 use chainflix_proof_of_view::{OriginTag, ValidatorMessage};
 use chainflix_viewer::Playback;
@@ -32,7 +33,7 @@ fn code_for(stage: &Stage, playback: &Playback, request: &PlayRequest, issued_ms
         cell: entry.id,
         size: entry.size,
         grant: request.grant,
-        download_key: stage.rogue.download_key(&request.account, &request.magnet, &entry.id).id(),
+        download_key: stage.rogue.viewer_secret(&request.account, &request.magnet, &entry.id).download_key().id(),
         constant: rand::random(),
         difficulty_bits: stage.params().difficulty_bits,
         issued_ms,
@@ -136,7 +137,7 @@ fn own_grant(stage: &Stage, client: &Client<'_>, playback: &Playback, provider: 
         provider: provider.address(),
         provider_node: NodeId(rand::random()),
         expires_ms: now_ms() + stage.params().grant_ttl_ms,
-        viewer_key: box_key.seal(&rand::random(), rand::random()),
+        viewer_secret: box_key.seal(&rand::random(), rand::random()),
         provider_key: box_key.seal(&rand::random(), rand::random()),
     };
     Signed::new(grant, &stage.rogue.key)
@@ -171,7 +172,8 @@ pub fn invented_homes(stage: &Stage) -> Run<'_> {
             let code = code_for(stage, &playback, &request.body, now_ms());
             tell(stage, &code, &request)?;
             // The picture does not matter, so any CellKey does.
-            let cell_key = request.body.viewer_box_key.seal(&rand::random(), rand::random());
+            let secret = stage.rogue.viewer_secret(&client.account(), &request.body.magnet, &playback.entry().id);
+            let cell_key = secret.answer_key().wrap(&CellKey::from_bytes(rand::random()), rand::random());
             let outcome = PlayOutcome::Mining(Box::new(code.clone()));
             playback.begin_play(&PlayAnswer { cell_key, outcome }).map_err(stuck)?;
             client.sit(&mut playback, &code.body).await?;

@@ -45,9 +45,8 @@ async fn a_restarted_controller_learns_everything_again() {
     let network = Network::start(2).await;
     let (cell, bytes) = sealed(100_000);
     network.publish(cell, &bytes).await.unwrap();
-    let bind = network.head.overlay.info().direct[0];
     let Network { chain, head, peers, guest } = network;
-    head.stop().await;
+    let bind = head.stop().await;
     let head = Head::start(chain.clone(), bind).await;
     let network = Network { chain, head, peers, guest };
     network.head.until(|status| status.census.providers_alive == 2 && status.census.cells == 1).await;

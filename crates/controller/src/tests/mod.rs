@@ -13,7 +13,7 @@ use chainflix_overlay::{
 };
 use chainflix_primitives::{
     AccountAddress, AccountKey, BoxKey, CHUNK_BYTES, CellId, Grant, GrantId, GrantRequest, Magnet, NetworkSecret,
-    NodeId, Receipt, Signed,
+    NodeId, Receipt, Signed, ViewerSecret,
 };
 use chainflix_provider::{Provider, ProviderConfig, Store};
 use futures::future::BoxFuture;
@@ -65,7 +65,7 @@ impl Chain {
         let RegisteredCell { cell, size } = self.cells.lock().unwrap()[request.cell_index as usize];
         let card = &candidates[0];
         card.verify(&card.body.account).unwrap();
-        let key = self.secret.view_key(&request.account, &request.magnet).download_key(&cell);
+        let secret = self.secret.view_key(&request.account, &request.magnet).viewer_secret(&cell);
         let grant = Grant {
             id: GrantId([self.grants.fetch_add(1, Ordering::SeqCst); 16]),
             viewer: request.account,
@@ -77,8 +77,8 @@ impl Chain {
             provider: card.body.account,
             provider_node: card.body.node,
             expires_ms: u64::MAX,
-            viewer_key: request.viewer_box_key.seal(key.expose(), [2; 32]),
-            provider_key: card.body.box_key.seal(key.expose(), [3; 32]),
+            viewer_secret: request.viewer_box_key.seal(secret.expose(), [2; 32]),
+            provider_key: card.body.box_key.seal(secret.download_key().expose(), [3; 32]),
         };
         Signed::new(grant, &self.validator)
     }
@@ -139,10 +139,19 @@ impl Head {
         Self { overlay, serving, controller }
     }
 
-    async fn stop(self) {
+    /// Ends it, and answers its address once another can bind it: the socket goes with the last task that holds it.
+    async fn stop(self) -> SocketAddr {
+        let bound = self.overlay.info().direct[0];
         drop(self.controller);
         self.serving.stop().await;
         self.overlay.close().await;
+        for _ in 0..500 {
+            if std::net::UdpSocket::bind(bound).is_ok() {
+                return bound;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        panic!("{bound} stays in use");
     }
 
     /// Waits until the controller knows what it should; nothing else tells when gossip has arrived.
@@ -255,9 +264,9 @@ impl Network {
     }
 
     async fn fetch(&self, source: &Source) -> VerifiedCell {
-        let key = BoxKey::from_bytes([VIEWER; 32]).unseal(&source.grant.body.viewer_key).unwrap();
+        let secret = BoxKey::from_bytes([VIEWER; 32]).unseal(&source.grant.body.viewer_secret).unwrap();
         let stream = fetch_cell(&self.dialer(), &source.grant, source.grant.body.from_byte).await.unwrap();
-        stream.verified(&chainflix_primitives::DownloadKey::from_bytes(key)).unwrap()
+        stream.verified(&ViewerSecret::from_bytes(secret).download_key()).unwrap()
     }
 
     fn holders(&self, cell: &CellId) -> Vec<usize> {

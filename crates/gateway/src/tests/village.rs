@@ -149,7 +149,7 @@ pub fn grant(id: u8) -> Signed<Grant> {
         provider: AccountAddress([6; 20]),
         provider_node: NodeId([6; 32]),
         expires_ms: u64::MAX,
-        viewer_key: SealedKey([0; 80]),
+        viewer_secret: SealedKey([0; 80]),
         provider_key: SealedKey([0; 80]),
     };
     Signed::new(body, &key())

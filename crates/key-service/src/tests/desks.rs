@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::open;
-use chainflix_primitives::{BoxKey, CellKey, DownloadKey, Grant, PlayOutcome};
+use chainflix_primitives::{BoxKey, Grant, PlayOutcome, ViewerSecret};
 use chainflix_proof_of_view::{Desk, LedgerState, PlayStatus, Source, ValidatorMessage};
 
 const HOME: std::net::IpAddr = std::net::IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 7));
@@ -74,7 +74,6 @@ impl Desks {
             magnet: FILM,
             cell_index: grant.cell_index,
             grant: grant.id,
-            viewer_box_key: self.viewer_box.public_key(),
             supersedes: None,
             layers: Vec::new(),
             requested_ms: self.town.now_ms,
@@ -91,13 +90,13 @@ fn a_viewer_gets_grant_and_play_code_from_desks_with_shares() {
     assert!(pending(desks.grant(0, 0)));
     assert_eq!(desks.gossip(), 2 + 6, "the ViewKey and the video's secret, in one round trip");
     let grant = desks.grant(0, 0).unwrap();
-    let key = DownloadKey::from_bytes(desks.viewer_box.unseal(&grant.viewer_key).unwrap());
+    let secret = ViewerSecret::from_bytes(desks.viewer_box.unseal(&grant.viewer_secret).unwrap());
+    let key = secret.download_key();
     assert_eq!(desks.provider_box.unseal(&grant.provider_key).unwrap(), *key.expose());
     assert_eq!(desks.gossip(), 0);
 
     let answer = desks.play(0, &grant).unwrap();
-    let cell_key = CellKey::from_bytes(desks.viewer_box.unseal(&answer.cell_key).unwrap());
-    assert_eq!(cell_key, secret().cell_key(0));
+    assert_eq!(secret.answer_key().unwrap(&answer.cell_key), Ok(super::secret().cell_key(0)));
     let PlayOutcome::Mining(code) = answer.outcome else { panic!("unpaid") };
     assert_eq!(code.body.download_key, key.id());
     desks.gossip();
@@ -113,6 +112,6 @@ fn a_viewer_gets_grant_and_play_code_from_desks_with_shares() {
     assert_eq!(desks.gossip(), 2 + 6, "both keys are asked for at once");
     let answer = desks.play(2, &next).unwrap();
     let PlayOutcome::Mining(code) = answer.outcome else { panic!("unpaid") };
-    let key = DownloadKey::from_bytes(desks.viewer_box.unseal(&next.viewer_key).unwrap());
-    assert_eq!(code.body.download_key, key.id());
+    let secret = ViewerSecret::from_bytes(desks.viewer_box.unseal(&next.viewer_secret).unwrap());
+    assert_eq!(code.body.download_key, secret.download_key().id());
 }

@@ -129,7 +129,7 @@ mod tests {
             provider: AccountAddress([0; 20]),
             provider_node: NodeId([0; 32]),
             expires_ms: 0,
-            viewer_key: SealedKey([0; 80]),
+            viewer_secret: SealedKey([0; 80]),
             provider_key: SealedKey([0; 80]),
         };
         let grant = Signed::new(grant, &AccountKey::from_bytes(&[1; 32]).unwrap());

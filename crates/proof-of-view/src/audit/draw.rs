@@ -54,7 +54,7 @@ mod tests {
 
     #[test]
     fn the_share_is_what_genesis_says() {
-        assert_eq!(hits(1, 1, 0), []);
+        assert!(hits(1, 1, 0).is_empty());
         assert_eq!(hits(1, 1, 1000).len(), 20_000);
         // 1,000 expected; 250 are eight standard deviations.
         assert!(hits(1, 1, 50).len().abs_diff(1_000) < 250);

@@ -25,7 +25,7 @@ fn drawn<const N: usize>(entropy: &[u8; 32], purpose: &'static str) -> [u8; N] {
 }
 
 impl Desk {
-    /// Step 1: draws a provider for one cell and seals the DownloadKey to both sides.
+    /// Step 1: draws a provider for one cell and seals each side its key.
     ///
     /// `sources` are the providers that hold the cell, as the controller knows them; `seed` is the last finalised
     /// block's hash, so that neither viewer nor controller picks the server.
@@ -55,7 +55,7 @@ impl Desk {
         // Whoever fetches the cell will ask to play it: what a quorum is asked for now is there by then.
         let _there_by_then =
             self.keys.video_secret(now_ms, &wanted.magnet, &facts.creator, &facts.sealed_secret, &warrant);
-        let key = key?.download_key(&cell);
+        let secret = key?.viewer_secret(&cell);
         let grant = Grant {
             id: GrantId(drawn(&entropy, "chainflix 2026 grant id v1")),
             viewer: wanted.account,
@@ -67,8 +67,12 @@ impl Desk {
             provider: source.provider,
             provider_node: source.node,
             expires_ms: now_ms + self.genesis.params.grant_ttl_ms,
-            viewer_key: wanted.viewer_box_key.seal(key.expose(), drawn(&entropy, "chainflix 2026 grant viewer box v1")),
-            provider_key: source.box_key.seal(key.expose(), drawn(&entropy, "chainflix 2026 grant provider box v1")),
+            viewer_secret: wanted
+                .viewer_box_key
+                .seal(secret.expose(), drawn(&entropy, "chainflix 2026 grant viewer box v1")),
+            provider_key: source
+                .box_key
+                .seal(secret.download_key().expose(), drawn(&entropy, "chainflix 2026 grant provider box v1")),
         };
         self.grants.add(&self.genesis.params, grant.clone())?;
         let grant = Signed::new(grant, &self.key);
@@ -101,9 +105,9 @@ impl Desk {
         // Both at once: a quorum that is asked for one answers for both.
         let view_key = self.keys.view_key(now_ms, &wanted.account, &wanted.magnet, &warrant);
         let secret = self.keys.video_secret(now_ms, &wanted.magnet, &facts.creator, &facts.sealed_secret, &warrant)?;
-        let cell_key = secret.cell_key(wanted.cell_index);
-        let cell_key =
-            wanted.viewer_box_key.seal(cell_key.expose(), drawn(&entropy, "chainflix 2026 play viewer box v1"));
+        let viewer_secret = view_key?.viewer_secret(&cell);
+        let nonce = drawn(&entropy, "chainflix 2026 play answer nonce v1");
+        let cell_key = viewer_secret.answer_key().wrap(&secret.cell_key(wanted.cell_index), nonce);
         let starts_ms = match self.start_of(now_ms, wanted, ledger) {
             Ok(starts_ms) => starts_ms,
             Err(refusal) if refusal.is_unpaid_play() => {
@@ -112,7 +116,6 @@ impl Desk {
             }
             Err(refusal) => return Err(refusal),
         };
-        let download_key = view_key?.download_key(&cell);
         let code = PlayCode {
             id: PlayId(drawn(&entropy, "chainflix 2026 play id v1")),
             account: wanted.account,
@@ -121,7 +124,7 @@ impl Desk {
             cell,
             size,
             grant: wanted.grant,
-            download_key: download_key.id(),
+            download_key: viewer_secret.download_key().id(),
             constant: drawn(&entropy, "chainflix 2026 play constant v1"),
             difficulty_bits: self.genesis.params.difficulty_bits,
             issued_ms: now_ms,

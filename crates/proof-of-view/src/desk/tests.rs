@@ -14,7 +14,7 @@ use chainflix_cell::{ChunkHashes, Keystream};
 use chainflix_primitives::{
     AuditParams, BlockHash, BoxKey, CHUNK_BYTES, CellId, Digest, Grant, GrantId, GrantRequest, Magnet, NetworkKeys,
     NetworkSecret, OpenedChunk, Opening, PlayAnswer, PlayCode, PlayData, PlayOutcome, PlayRequest, ProtocolParams,
-    RewardSplit, SealedKey, ValidatorIdentity, VideoSecret,
+    RewardSplit, SealedKey, ValidatorIdentity, VideoSecret, ViewerSecret,
 };
 use chainflix_token::Credit;
 use std::{collections::HashMap, net::IpAddr, sync::LazyLock};
@@ -309,7 +309,6 @@ impl Village {
             magnet: grant.magnet,
             cell_index: grant.cell_index,
             grant: grant.id,
-            viewer_box_key: BoxKey::from_bytes([11; 32]).public_key(),
             supersedes: None,
             layers: vec![],
             requested_ms: self.now_ms,
@@ -354,11 +353,8 @@ impl Village {
         let request = Signed::new(self.play_request(&viewer, &grant), &viewer);
         let answer = self.request_from(request, from).unwrap();
         let playing = self.playing(viewer, grant, answer);
-        assert_eq!(
-            BoxKey::from_bytes([11; 32]).unseal(&playing.grant.viewer_key).unwrap(),
-            *playing.key.expose(),
-            "the grant carries the viewer's key"
-        );
+        let secret = BoxKey::from_bytes([11; 32]).unseal(&playing.grant.viewer_secret).unwrap();
+        assert_eq!(ViewerSecret::from_bytes(secret).download_key(), playing.key, "the grant carries the viewer's key");
         playing
     }
 

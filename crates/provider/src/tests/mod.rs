@@ -103,7 +103,7 @@ fn grant(seed: u8, provider_node: NodeId, cell: CellId, size: usize, from_byte: 
         provider: account(seed).address(),
         provider_node,
         expires_ms: NOW_MS + 1_000,
-        viewer_key: SealedKey([0; 80]),
+        viewer_secret: SealedKey([0; 80]),
         provider_key: BoxKey::from_bytes([seed; 32]).public_key().seal(&KEY, [5; 32]),
     }
 }

@@ -149,7 +149,6 @@ fn play_request() -> Value {
         magnet: Magnet([1; 32]),
         cell_index: 0,
         grant: GrantId([1; 16]),
-        viewer_box_key: BoxPublicKey([1; 32]),
         supersedes: None,
         layers: vec![],
         requested_ms: 0,

@@ -45,7 +45,6 @@ fn asked(code: &PlayCode, by: &AccountKey, requested_ms: u64) -> Signed<PlayRequ
         magnet: code.magnet,
         cell_index: code.cell_index,
         grant: code.grant,
-        viewer_box_key: BoxKey::from_bytes([11; 32]).public_key(),
         supersedes: None,
         layers: vec![],
         requested_ms,
