@@ -1,7 +1,7 @@
 //! What an attack did, what the network said, and what it came to: facts first, the verdict computed from them.
 
 use crate::{caller::No, client::End};
-use chainflix_primitives::{AccountAddress, PlayId};
+use chainflix_primitives::PlayId;
 use serde::Serialize;
 use std::collections::BTreeMap;
 
@@ -20,8 +20,6 @@ pub struct Attempt {
     pub downloaded_permille: u64,
     /// Plays that it wants to be paid for.
     pub plays: Vec<PlayId>,
-    /// Whose plays those are.
-    pub watchers: Vec<AccountAddress>,
     /// What the network answered, and how often.
     pub answers: BTreeMap<String, u64>,
     /// Honest plays that ended beside it and should not have suffered, and how many of them did.
@@ -49,10 +47,9 @@ impl Attempt {
         *self.answers.entry(what.into()).or_default() += 1;
     }
 
-    /// A play of `watcher` came to its end.
-    pub fn end(&mut self, watcher: AccountAddress, play: PlayId, end: &End) {
+    /// A play came to its end.
+    pub fn end(&mut self, play: PlayId, end: &End) {
         self.plays.push(play);
-        self.watchers.push(watcher);
         match end {
             End::Accepted => {}
             End::Refused(code) => self.note(code.clone()),
@@ -64,7 +61,6 @@ impl Attempt {
     pub fn add(&mut self, part: Self) {
         self.minutes += part.minutes;
         self.plays.extend(part.plays);
-        self.watchers.extend(part.watchers);
         for (answer, count) in part.answers {
             *self.answers.entry(answer).or_default() += count;
         }
@@ -85,7 +81,7 @@ pub struct Verdict {
     pub minutes: u64,
     /// Plays that are in view blocks with a weight.
     pub paid_plays: u64,
-    /// What its minutes earned, in thousandths of an honest viewer's minutes of the same view blocks.
+    /// What its minutes earned, in thousandths of an honest viewer's minutes.
     pub earned_permille: u64,
     /// Bytes downloaded, in thousandths of what it claims.
     pub downloaded_permille: u64,
@@ -99,7 +95,7 @@ pub struct Verdict {
 }
 
 impl Verdict {
-    /// Judges an attempt, of which each play earned so many thousandths of an honest play in the same view block.
+    /// Judges an attempt, of which each play earned so many thousandths of an honest one.
     pub fn of(attack: &'static str, tried: &'static str, attempt: Attempt, earned: &[u64]) -> Self {
         let total: u64 = earned.iter().sum();
         let earned_permille = total / attempt.minutes.max(1);

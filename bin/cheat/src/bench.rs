@@ -8,26 +8,21 @@
 use crate::{
     attacks::{ALL, Attack},
     attempt::{Attempt, Verdict},
-    caller::{Caller, No},
     client::{Client, End},
     stage::{CAP_CELLS, Stage},
 };
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, ensure};
 use chainflix_primitives::PlayId;
-use chainflix_rpc::types::PlayReport;
 use futures::{StreamExt as _, future::join_all, stream};
 use std::{
     cell::{Cell, RefCell},
     collections::{BTreeMap, HashMap},
 };
 
-/// Honest viewers that watch all the time: enough that some play of theirs ends in every slot.
+/// Honest viewers that watch all the time.
 const HONEST: usize = 8;
 /// Quiet attacks at a time.
 const WIDTH: usize = 6;
-
-/// An account and the plays of it that somebody wants to be paid for.
-type Watched = (chainflix_primitives::AccountAddress, PlayId);
 
 /// Everything that came of a run.
 pub struct Outcome {
@@ -51,7 +46,7 @@ pub async fn run(stage: &Stage, only: Option<&str>, told: &dyn Fn(&str)) -> Resu
     let attempts = attempts?;
     stage.check_alive()?;
     let honest = honest.into_inner();
-    let ledger = Ledger::read(stage, &honest, &attempts).await?;
+    let ledger = Ledger::read(stage, &honest)?;
     let verdicts = chosen.into_iter().zip(attempts).map(|(attack, attempt)| {
         let earned: Vec<_> = attempt.plays.iter().map(|play| ledger.earned_permille(play)).collect();
         Verdict::of(attack.name, attack.tries, attempt, &earned)
@@ -83,7 +78,7 @@ async fn attack_all(stage: &Stage, chosen: &[&Attack], told: &dyn Fn(&str)) -> R
 }
 
 /// One honest home: a new account for each few cells.
-async fn watch_on(stage: &Stage, stop: &Cell<bool>, ends: &RefCell<Vec<(Watched, End)>>) {
+async fn watch_on(stage: &Stage, stop: &Cell<bool>, ends: &RefCell<Vec<(PlayId, End)>>) {
     let address = stage.address();
     while !stop.get() {
         let Ok(client) = Client::at(stage, address) else { return };
@@ -93,56 +88,31 @@ async fn watch_on(stage: &Stage, stop: &Cell<bool>, ends: &RefCell<Vec<(Watched,
                 return;
             }
             match client.watch(&stage.film, index).await {
-                Ok((play, end)) => ends.borrow_mut().push(((client.account(), play), end)),
+                Ok((play, end)) => ends.borrow_mut().push((play, end)),
                 Err(no) => tracing::warn!(%no, index, "an honest viewer was sent away"),
             }
         }
     }
 }
 
-/// What plays brought, by the view block they are in.
+/// What plays weigh in the ledger: the coins of a view block are shared by it.
 struct Ledger {
-    /// View block and coins (gwei, all roles together) of each paid play.
-    plays: HashMap<PlayId, (u64, u64)>,
-    /// What an honest play brought on average, by view block.
-    honest: HashMap<u64, u64>,
+    weights: HashMap<PlayId, u64>,
+    /// What an honest play weighs on average.
+    honest: u64,
 }
 
 impl Ledger {
-    async fn read(stage: &Stage, honest: &[(Watched, End)], attempts: &[Attempt]) -> Result<Self> {
-        let caller = Caller::new(stage.address(), &stage.rpcs)?;
-        let mut accounts: Vec<_> = honest.iter().map(|((account, _), _)| *account).collect();
-        accounts.extend(attempts.iter().flat_map(|attempt| attempt.watchers.iter().copied()));
-        accounts.sort_unstable();
-        accounts.dedup();
-        let mut plays = HashMap::new();
-        for account in accounts {
-            let report = caller.account(account).await.map_err(|no: No| anyhow::anyhow!("no ledger to read: {no}"))?;
-            for play in report.plays {
-                let gwei = play.paid.iter().flatten().map(|part| part.gwei).sum::<u64>();
-                if let (Some(id), PlayReport::Accepted { view_block }) = (play.play, play.report) {
-                    plays.insert(id, (view_block, gwei));
-                }
-            }
-        }
-        let mut sums = HashMap::<u64, (u64, u64)>::new();
-        for ((_, play), _) in honest {
-            if let Some((view_block, gwei)) = plays.get(play) {
-                let sum = sums.entry(*view_block).or_default();
-                *sum = (sum.0 + gwei, sum.1 + 1);
-            }
-        }
-        let honest = sums.into_iter().map(|(view_block, (gwei, count))| (view_block, gwei / count)).collect();
-        Ok(Self { plays, honest })
+    fn read(stage: &Stage, honest: &[(PlayId, End)]) -> Result<Self> {
+        let weights = stage.rogue.weights();
+        let honest: Vec<_> = honest.iter().filter_map(|(play, _)| weights.get(play).copied()).collect();
+        ensure!(!honest.is_empty(), "no honest play was accepted: there is nothing to compare with");
+        let average = honest.iter().sum::<u64>() / honest.len() as u64;
+        Ok(Self { weights, honest: average.max(1) })
     }
 
-    /// What a play brought, in thousandths of an honest play of the same view block. Where no honest play is in that
-    /// block there is nothing to compare with, and it counts as one.
+    /// What a play weighs, in thousandths of an honest one.
     fn earned_permille(&self, play: &PlayId) -> u64 {
-        let Some((view_block, gwei)) = self.plays.get(play) else { return 0 };
-        match self.honest.get(view_block) {
-            Some(honest) if *honest > 0 => gwei.saturating_mul(1000) / honest,
-            _ => 1000,
-        }
+        self.weights.get(play).map_or(0, |weight| weight.saturating_mul(1000) / self.honest)
     }
 }

@@ -4,8 +4,8 @@
 //! by it. `chainflix-rpc`'s own client cannot choose, and hides what it can mend; here nothing is mended.
 
 use anyhow::{Context as _, Result};
-use chainflix_primitives::{AccountAddress, PlayId};
-use chainflix_rpc::types::{AccountQuery, AccountReport, PlayReport};
+use chainflix_primitives::PlayId;
+use chainflix_rpc::types::PlayReport;
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 use std::{fmt, net::Ipv4Addr, time::Duration};
@@ -97,11 +97,6 @@ impl Caller {
     /// How a play stands, as validator `number` sees it.
     pub async fn play(&self, number: usize, play: PlayId) -> Result<PlayReport, No> {
         self.ask(number, "cfx_play", play).await
-    }
-
-    /// What an account has, with its newest plays.
-    pub async fn account(&self, account: AccountAddress) -> Result<AccountReport, No> {
-        self.ask(0, "cfx_account", AccountQuery { account, count: 100, from: None }).await
     }
 
     /// Where the validators are reached.

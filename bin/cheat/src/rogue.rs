@@ -11,12 +11,18 @@ use chainflix_chain::{
     genesis::{EthereumGenesis, GAS_LIMIT, Predeploy},
     ledger::ViewLedger,
 };
-use chainflix_consensus::{Config, ConsensusHandle, ConsensusKey, NoViews};
+use chainflix_consensus::{Config, ConsensusHandle, ConsensusKey, FinalizedBlock, NoViews};
 use chainflix_contracts::predeploys;
 use chainflix_node::{RoleConfig, keys, network::Layout};
-use chainflix_primitives::{AccountAddress, AccountKey, CellId, Magnet, NetworkGenesis, NetworkSecret, ViewerSecret};
+use chainflix_primitives::{
+    AccountAddress, AccountKey, CellId, Magnet, NetworkGenesis, NetworkSecret, PlayId, ViewerSecret,
+};
 use chainflix_proof_of_view::ValidatorMessage;
-use std::sync::Arc;
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, PoisonError},
+};
+use tokio::{sync::broadcast, task::JoinHandle};
 
 const WEI_PER_CFX: u128 = 1_000_000_000_000_000_000;
 
@@ -27,7 +33,12 @@ pub struct Rogue {
     secret: NetworkSecret,
     consensus: ConsensusHandle,
     execution: ExecutionLayer,
+    reader: JoinHandle<()>,
+    weights: Weights,
 }
+
+/// What the chain's plays weigh, void ones left out: read from final blocks by this validator's own, honest ledger.
+type Weights = Arc<Mutex<HashMap<PlayId, u64>>>;
 
 impl Rogue {
     /// Joins consensus in the place that the layout has for it.
@@ -48,7 +59,14 @@ impl Rogue {
         };
         let consensus = chainflix_consensus::start(engine, execution.clone(), ledger, Arc::new(NoViews))?;
         let secret = NetworkSecret::from_bytes(*keys::read(&config.network_secret)?);
-        Ok(Self { key: keys::read_account(&config.account_key)?, secret, consensus, execution })
+        let weights = Weights::default();
+        let reader = tokio::spawn(read(consensus.finalized(), weights.clone()));
+        Ok(Self { key: keys::read_account(&config.account_key)?, secret, consensus, execution, reader, weights })
+    }
+
+    /// What all carried plays weigh that were not voided.
+    pub fn weights(&self) -> HashMap<PlayId, u64> {
+        self.weights.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Tells all other validators.
@@ -63,10 +81,31 @@ impl Rogue {
 
     /// Leaves.
     pub async fn leave(self) -> Result<()> {
+        self.reader.abort();
         self.consensus.stop();
         self.consensus.join().await?;
         self.execution.shutdown().await?;
         Ok(())
+    }
+}
+
+async fn read(mut blocks: broadcast::Receiver<FinalizedBlock>, weights: Weights) {
+    loop {
+        let block = match blocks.recv().await {
+            Ok(block) => block,
+            Err(broadcast::error::RecvError::Lagged(missed)) => {
+                tracing::error!(missed, "blocks were missed; what is in them counts as unpaid");
+                continue;
+            }
+            Err(broadcast::error::RecvError::Closed) => return,
+        };
+        let Some(settlement) = block.settlement else { continue };
+        let mut weights = weights.lock().unwrap_or_else(PoisonError::into_inner);
+        let carried = settlement.made.iter().flat_map(|made| &made.accepted);
+        weights.extend(carried.map(|play| (play.play, play.weight)));
+        for void in settlement.awarded.iter().flat_map(|awarded| &awarded.voided) {
+            weights.remove(&void.play);
+        }
     }
 }
 

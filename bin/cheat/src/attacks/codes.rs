@@ -36,7 +36,7 @@ pub fn replay(stage: &Stage) -> Run<'_> {
             attempt.hear(&no);
         }
         let end = client.settle(&playback, code.id).await;
-        attempt.end(client.account(), code.id, &end);
+        attempt.end(code.id, &end);
         for validator in 0..stage.rpcs.len() {
             if let Err(no) = client.caller.ask::<bool>(validator, "cfx_submitProof", &proof).await {
                 attempt.hear(&no);
@@ -52,7 +52,7 @@ pub fn second_play(stage: &Stage) -> Run<'_> {
         let mut attempt = Attempt { downloaded_permille: 1000, ..Attempt::by(1) };
         let client = Client::new(stage)?;
         for _ in 0..2 {
-            finish(&mut attempt, client.account(), client.watch(&stage.film, 0).await);
+            finish(&mut attempt, client.watch(&stage.film, 0).await);
         }
         Ok(attempt)
     })
@@ -105,7 +105,7 @@ pub fn forged(stage: &Stage) -> Run<'_> {
             client.submit(&forge::proof(&client, &code, blocks, forge::invented_hash()).await).await?;
             Ok((code.id, client.verdict(code.id, async || {}).await))
         };
-        finish(&mut attempt, client.account(), tried.await);
+        finish(&mut attempt, tried.await);
         Ok(attempt)
     })
 }
@@ -126,7 +126,7 @@ pub fn others_grant(stage: &Stage) -> Run<'_> {
             thief.submit(&forge::proof(&thief, &code, blocks, forge::invented_hash()).await).await?;
             Ok((code.id, thief.verdict(code.id, async || {}).await))
         };
-        finish(&mut attempt, thief.account(), tried.await);
+        finish(&mut attempt, tried.await);
         Ok(attempt)
     })
 }

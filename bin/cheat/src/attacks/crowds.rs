@@ -23,7 +23,7 @@ async fn all_watch(clients: &[Client<'_>], film: &Film, cells: u32) -> Attempt {
     let one = async |client: &Client<'_>| {
         let mut part = Attempt::by(1);
         for index in 0..cells {
-            finish(&mut part, client.account(), client.watch(film, index).await);
+            finish(&mut part, client.watch(film, index).await);
         }
         part
     };
@@ -100,9 +100,9 @@ pub fn moving_bond(stage: &Stage) -> Run<'_> {
         match tried.await {
             Ok((withdrawn, play, end)) => {
                 attempt.note(if withdrawn { "the bond came back at once" } else { "the bond stays for its delay" });
-                finish(&mut attempt, client.account(), Ok((play, end)));
+                finish(&mut attempt, Ok((play, end)));
             }
-            Err(no) => finish(&mut attempt, client.account(), Err(no)),
+            Err(no) => finish(&mut attempt, Err(no)),
         }
         Ok(attempt)
     })

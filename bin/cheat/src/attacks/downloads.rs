@@ -8,9 +8,7 @@ use crate::{
     forge,
     stage::Stage,
 };
-use chainflix_primitives::{
-    AccountAddress, CHUNK_BYTES, Digest, GrantId, OpenedChunk, Opening, PlayCode, PlayId, Signed,
-};
+use chainflix_primitives::{CHUNK_BYTES, Digest, GrantId, OpenedChunk, Opening, PlayCode, PlayId, Signed};
 use chainflix_proof_of_view::points;
 use chainflix_viewer::Playback;
 
@@ -57,7 +55,7 @@ pub fn nothing(stage: &Stage) -> Run<'_> {
                 let end = prove_and_wait(&client, &code, blocks, forge::invented_hash(), None).await?;
                 Ok((code.id, end))
             };
-            finish(&mut attempt, client.account(), tried.await);
+            finish(&mut attempt, tried.await);
         }
         Ok(attempt)
     })
@@ -81,7 +79,7 @@ pub fn friends_hash(stage: &Stage) -> Run<'_> {
             let end = prove_and_wait(&client, &code, blocks, hash, None).await?;
             Ok((code.id, end))
         };
-        finish(&mut attempt, client.account(), tried.await);
+        finish(&mut attempt, tried.await);
         Ok(attempt)
     })
 }
@@ -94,7 +92,7 @@ pub fn one_for_many(stage: &Stage) -> Run<'_> {
         match first.watch(&stage.film, 0).await {
             Ok((play, end)) => {
                 attempt.spend();
-                attempt.end(first.account(), play, &end);
+                attempt.end(play, &end);
             }
             Err(no) => attempt.hear(&no),
         }
@@ -109,7 +107,7 @@ pub fn one_for_many(stage: &Stage) -> Run<'_> {
                 let end = prove_and_wait(&client, &code, blocks, forge::invented_hash(), None).await?;
                 Ok((code.id, end))
             };
-            finish(&mut part, client.account(), tried.await);
+            finish(&mut part, tried.await);
             anyhow::Ok(part)
         });
         for part in futures::future::join_all(others).await {
@@ -147,7 +145,7 @@ fn invents(stage: &Stage, opening: fn(&PlayCode, u8) -> Option<Opening>) -> Run<
                 let end = prove_and_wait(&client, &code, blocks, forge::invented_hash(), opening).await?;
                 Ok((code.id, end))
             };
-            finish(&mut attempt, client.account(), tried.await);
+            finish(&mut attempt, tried.await);
         }
         Ok(attempt)
     })
@@ -166,7 +164,7 @@ pub fn silent_at_the_audit(stage: &Stage) -> Run<'_> {
             client.submit(&client.proof(&playback).await?).await?;
             Ok((code.id, client.verdict(code.id, async || {}).await))
         };
-        finish(&mut attempt, client.account(), tried.await);
+        finish(&mut attempt, tried.await);
         Ok(attempt)
     })
 }
@@ -189,7 +187,7 @@ pub fn part_of_the_cell(stage: &Stage) -> Run<'_> {
                 client.submit(&client.proof(&playback).await?).await?;
                 Ok((code.id, client.settle(&playback, code.id).await))
             };
-            finish(&mut attempt, client.account(), tried.await);
+            finish(&mut attempt, tried.await);
         }
         Ok(attempt)
     })
@@ -229,11 +227,11 @@ async fn sit_and_choose(client: &Client<'_>, playback: &mut Playback, code: &Pla
     }
 }
 
-/// A minute that `watcher` tried: its end, or the no that came before.
-pub(super) fn finish(attempt: &mut Attempt, watcher: AccountAddress, tried: Result<(PlayId, End), No>) {
+/// A minute that was tried: its end, or the no that came before.
+pub(super) fn finish(attempt: &mut Attempt, tried: Result<(PlayId, End), No>) {
     attempt.spend();
     match tried {
-        Ok((play, end)) => attempt.end(watcher, play, &end),
+        Ok((play, end)) => attempt.end(play, &end),
         Err(no) => attempt.hear(&no),
     }
 }

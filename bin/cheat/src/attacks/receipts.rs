@@ -60,7 +60,7 @@ pub fn forged(stage: &Stage) -> Run<'_> {
         };
         let tried = tried.await;
         answers.iter().for_each(|no| attempt.hear(no));
-        finish(&mut attempt, client.account(), tried);
+        finish(&mut attempt, tried);
         Ok(attempt)
     })
 }
@@ -88,7 +88,7 @@ pub fn inflated(stage: &Stage) -> Run<'_> {
             client.submit_receipt(&Signed::new(said, &client.key)).await?;
             play_and_invent(&client, &mut playback, &grant).await
         };
-        finish(&mut attempt, client.account(), tried.await);
+        finish(&mut attempt, tried.await);
         Ok(attempt)
     })
 }
@@ -119,10 +119,12 @@ pub fn lying(stage: &Stage) -> Run<'_> {
             Ok((code.id, client.settle(&playback, code.id).await))
         };
         let tried = tried.await;
-        if let Some(Err(no)) = claimed {
-            attempt.hear(&no);
+        match claimed {
+            Some(Ok(answer)) => attempt.note(format!("dispute: {answer}")),
+            Some(Err(no)) => attempt.hear(&no),
+            None => {}
         }
-        finish(&mut attempt, client.account(), tried);
+        finish(&mut attempt, tried);
         Ok(attempt)
     })
 }
@@ -157,7 +159,7 @@ pub fn colluding_provider(stage: &Stage) -> Run<'_> {
             match tried.await {
                 // Costs no minute: the next cell may be on the right disk.
                 Err(no @ (No::Refused(_) | No::Stuck(_))) if attempt.plays.is_empty() => attempt.hear(&no),
-                ended => finish(&mut attempt, client.account(), ended),
+                ended => finish(&mut attempt, ended),
             }
             if attempt.minutes >= 2 {
                 break;

@@ -68,7 +68,7 @@ pub fn unasked(stage: &Stage) -> Run<'_> {
             victim.submit(&forge::proof(&victim, &code.body, blocks, forge::invented_hash()).await).await?;
             Ok((code.body.id, victim.verdict(code.body.id, async || {}).await))
         };
-        finish(&mut attempt, victim.account(), tried.await);
+        finish(&mut attempt, tried.await);
         Ok(attempt)
     })
 }
@@ -92,7 +92,7 @@ pub fn backdated(stage: &Stage) -> Run<'_> {
                 client.submit(&forge::proof(&client, &code.body, blocks, forge::invented_hash()).await).await?;
                 Ok((code.body.id, client.verdict(code.body.id, async || {}).await))
             };
-            finish(&mut attempt, client.account(), tried.await);
+            finish(&mut attempt, tried.await);
         }
         Ok(attempt)
     })
@@ -116,8 +116,8 @@ pub fn minted(stage: &Stage) -> Run<'_> {
             client.submit(&forge::proof(client, &code.body, blocks, forge::invented_hash()).await).await?;
             Ok((code.body.id, client.verdict(code.body.id, async || {}).await))
         };
-        for (client, tried) in clients.iter().zip(join_all(clients.iter().map(mint)).await) {
-            finish(&mut attempt, client.account(), tried);
+        for tried in join_all(clients.iter().map(mint)).await {
+            finish(&mut attempt, tried);
         }
         Ok(attempt)
     })
@@ -180,8 +180,8 @@ pub fn invented_homes(stage: &Stage) -> Run<'_> {
             client.submit(&client.proof(&playback).await?).await?;
             Ok((code.body.id, client.settle(&playback, code.body.id).await))
         };
-        for (client, tried) in clients.iter().zip(join_all(clients.iter().map(watch)).await) {
-            finish(&mut attempt, client.account(), tried);
+        for tried in join_all(clients.iter().map(watch)).await {
+            finish(&mut attempt, tried);
         }
         Ok(attempt)
     })

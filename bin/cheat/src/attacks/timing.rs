@@ -31,7 +31,7 @@ async fn each_cell<'a>(
     let client = Client::new(stage)?;
     for index in 0..cells {
         let mut playback = client.cell(&stage.film, index)?;
-        finish(&mut attempt, client.account(), wrong(&client, &mut playback).await);
+        finish(&mut attempt, wrong(&client, &mut playback).await);
     }
     Ok(attempt)
 }
@@ -75,9 +75,9 @@ pub fn parallel(stage: &Stage) -> Run<'_> {
         };
         let (first, second) = futures::join!(one(0), one(1));
         // Both ran in the same minute of the clock, and a minute is what an honest viewer would have spent.
-        finish(&mut attempt, client.account(), first);
+        finish(&mut attempt, first);
         match second {
-            Ok((play, end)) => attempt.end(client.account(), play, &end),
+            Ok((play, end)) => attempt.end(play, &end),
             Err(no) => attempt.hear(&no),
         }
         Ok(attempt)
@@ -99,12 +99,11 @@ pub fn two_validators(stage: &Stage) -> Run<'_> {
             client.submit(&client.proof(&playback).await?).await?;
             Ok((code.id, client.settle(&playback, code.id).await))
         };
-        let client = Client::of(stage, address, secret)?;
         let (first, second) = futures::join!(one(0), one(1));
         // One minute of the clock for both.
-        finish(&mut attempt, client.account(), first);
+        finish(&mut attempt, first);
         match second {
-            Ok((play, end)) => attempt.end(client.account(), play, &end),
+            Ok((play, end)) => attempt.end(play, &end),
             Err(no) => attempt.hear(&no),
         }
         Ok(attempt)
@@ -126,7 +125,7 @@ pub fn shifted_clock(stage: &Stage) -> Run<'_> {
         };
         for at_ms in [now_ms() + SHIFT_MS, now_ms() - SHIFT_MS] {
             let tried = ask_at(&client, &mut playback, grant, at_ms).await;
-            finish(&mut attempt, client.account(), tried);
+            finish(&mut attempt, tried);
         }
         Ok(attempt)
     })
