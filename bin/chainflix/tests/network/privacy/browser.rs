@@ -59,7 +59,8 @@ impl Browser {
         Ok(serde_json::from_slice(&self.post(path, body).await?).unwrap())
     }
 
-    async fn cell(&self, index: u32) -> (Playback, Signed<Grant>) {
+    /// Cell `index`, and the permission to fetch it.
+    pub async fn cell(&self, index: u32) -> (Playback, Signed<Grant>) {
         let path = format!("{}/api/films/{}/manifest", self.web, self.magnet);
         let manifest = self.http.get(path).send().await.unwrap().bytes().await.unwrap();
         let mut playback = self.viewer.film(self.magnet, &manifest).unwrap().cell(index).unwrap();
@@ -69,16 +70,11 @@ impl Browser {
         (playback, grant)
     }
 
-    async fn begin(&self, playback: &mut Playback, grant: &Signed<Grant>) -> Result<PlayCode, Value> {
+    /// Starts to play it, or hears why not.
+    pub async fn begin(&self, playback: &mut Playback, grant: &Signed<Grant>) -> Result<PlayCode, Value> {
         let request = playback.play_request(grant.body.id, None, now_ms());
         let answer: PlayAnswer = self.ask("/api/plays", &request).await?;
         Ok(playback.begin_play(&answer).unwrap().expect("a paid play").clone())
-    }
-
-    /// Starts to play cell `index`, and leaves it there.
-    pub async fn start_play(&self, index: u32) -> Result<PlayCode, Value> {
-        let (mut playback, grant) = self.cell(index).await;
-        self.begin(&mut playback, &grant).await
     }
 
     /// Watches the first cell to its end, and waits until it is paid.
