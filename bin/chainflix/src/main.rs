@@ -22,6 +22,7 @@ mod key;
 mod meter;
 mod network;
 mod output;
+mod provider;
 mod publish;
 mod run;
 mod split;
@@ -54,6 +55,7 @@ enum Command {
     Demo(demo::Demo),
     Init(init::Init),
     Run(run::Run),
+    Provider(provider::Provider),
     Publish(publish::Publish),
     Watch(watch::Watch),
     Wallet(wallet::Wallet),
@@ -81,6 +83,7 @@ async fn dispatch(command: Command) -> Result<()> {
         Command::Demo(demo) => demo.start().await,
         Command::Init(init) => init.start(),
         Command::Run(run) => run.start().await,
+        Command::Provider(provider) => provider.start().await,
         Command::Publish(publish) => publish.start().await,
         Command::Watch(watch) => watch.start().await,
         Command::Wallet(wallet) => wallet.start().await,
@@ -90,7 +93,12 @@ async fn dispatch(command: Command) -> Result<()> {
 }
 
 fn start_log(cli: &Cli) -> Result<()> {
-    let usual = if matches!(cli.command, Command::Run(_)) { run::LOG } else { "off" };
+    let runs = match &cli.command {
+        Command::Run(_) => true,
+        Command::Provider(provider) => provider.runs(),
+        _ => false,
+    };
+    let usual = if runs { run::LOG } else { "off" };
     let wanted = cli.log.as_deref().unwrap_or(usual);
     let filter = EnvFilter::try_new(wanted)
         .map_err(|error| output::wrong_use(format!("--log {wanted:?} cannot be read ({error}); try --log info")))?;

@@ -96,7 +96,7 @@ pub fn until_told(until_stdin_closes: bool) -> Result<Shutdown> {
 }
 
 /// Ends the process when the role does not stop in order: what is durable is durable after every block.
-fn end_if_stuck(mut shutdown: Shutdown) {
+pub fn end_if_stuck(mut shutdown: Shutdown) {
     tokio::spawn(async move {
         shutdown.requested().await;
         tokio::time::sleep(STOP_PATIENCE).await;

@@ -74,7 +74,11 @@ impl ControlProtocol {
                 self.step(move |state, now_ms| taken(state.census.changes(&peer, words, now_ms))).await
             }
             ControlRequest::Heartbeat(words) => {
-                self.step(move |state, now_ms| taken(state.census.heartbeat(&peer, words, now_ms))).await
+                self.step(move |state, now_ms| match state.census.heartbeat(&peer, words, now_ms) {
+                    Ok(Some(cells)) => Ok(ControlAnswer::Needed { cells }),
+                    heard => taken(heard.map(|_| ())),
+                })
+                .await
             }
             ControlRequest::Upload(upload) => match self.upload(stream, upload).await {
                 Ok(copies) => Ok(ControlAnswer::Stored { copies }),

@@ -4,6 +4,7 @@
 
 use crate::role::Shutdown;
 use chainflix_primitives::{NetworkGenesis, NodeId, genesis::GenesisError};
+pub use chainflix_provider::QuietHours;
 use chainflix_rpc::Client;
 use serde::{Deserialize, Serialize};
 use std::{
@@ -133,17 +134,47 @@ pub struct ProviderConfig {
     pub account_key: PathBuf,
     /// Folder of the cells.
     pub data: PathBuf,
-    /// Most bytes it may use there.
+    /// Most bytes it may take there, as `du` counts them.
     pub quota_bytes: u64,
     /// Where it stands, in the operator's words.
     #[serde(default)]
     pub region: String,
+    /// Most bytes a second that all deliveries send together; 0 for no limit.
+    #[serde(default)]
+    pub uplink_bytes_per_s: u64,
+    /// Hours of the day, by this machine's clock, in which nothing is begun: `22:30-06:00`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub quiet_hours: Option<QuietHours>,
+    /// Bytes a second that are read again to find rotten bits; 0 for never.
+    #[serde(default = "scrub_bytes_per_s")]
+    pub scrub_bytes_per_s: u64,
+    /// Where its page for the operator is; an address of this machine.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub page_listen: Option<SocketAddr>,
+    /// More folders, on other disks.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub folders: Vec<FolderConfig>,
     /// JSON-RPC of validators.
     pub rpcs: Vec<String>,
     /// The controllers it reports to.
     pub controllers: Vec<ControllerAt>,
     /// Its place in the overlay.
     pub overlay: OverlayConfig,
+}
+
+/// A folder of cells beside the first.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct FolderConfig {
+    /// Where. It must be there when it is used for the first time.
+    pub path: PathBuf,
+    /// Most bytes it may take, as `du` counts them.
+    pub quota_bytes: u64,
+}
+
+/// A MiB twice a second: 200 GB in a little more than a day.
+fn scrub_bytes_per_s() -> u64 {
+    2 << 20
 }
 
 /// A gateway: the node that browsers talk to.
@@ -232,9 +263,30 @@ impl RoleConfig {
             Self::Provider(provider) => {
                 let mut paths = provider.overlay.paths();
                 paths.extend([&mut provider.account_key, &mut provider.data]);
+                paths.extend(provider.folders.iter_mut().map(|folder| &mut folder.path));
                 paths
             }
             Self::Gateway(gateway) => gateway.overlay.paths(),
+        }
+    }
+}
+
+impl ProviderConfig {
+    /// A provider with one folder of its own and the usual limits.
+    pub fn new(quota_bytes: u64, rpcs: Vec<String>, controllers: Vec<ControllerAt>, overlay: OverlayConfig) -> Self {
+        Self {
+            account_key: "account.key".into(),
+            data: "cells".into(),
+            quota_bytes,
+            region: String::new(),
+            uplink_bytes_per_s: 0,
+            quiet_hours: None,
+            scrub_bytes_per_s: scrub_bytes_per_s(),
+            page_listen: None,
+            folders: Vec::new(),
+            rpcs,
+            controllers,
+            overlay,
         }
     }
 }

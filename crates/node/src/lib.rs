@@ -21,10 +21,11 @@
 pub mod config;
 mod controller;
 mod gateway;
+pub mod join;
 pub mod keys;
 pub mod network;
 mod overlay;
-mod provider;
+pub mod provider;
 pub mod publish;
 mod relay;
 mod role;

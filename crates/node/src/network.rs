@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! DIR/genesis.json
+//! DIR/join.toml                    what a stranger needs to join; holds no secret
 //! DIR/keys/{treasury,governor,supervisor,creator,operation}.key      and network.key where the validators share one secret
 //! DIR/validator-0/{config.toml, account.key, consensus.key, data/}     and share.key where a quorum is needed
 //! … relay/ controller/ provider-0/ … gateway/
@@ -14,6 +15,7 @@ use crate::{
         ConfigError, ControllerAt, ControllerConfig, GatewayConfig, OverlayConfig, ProviderConfig, RelayAt,
         RelayConfig, RoleConfig, ValidatorConfig,
     },
+    join::{JoinCard, JoinError},
     keys::{self, KeyError},
 };
 use chainflix_chain::genesis::CHAIN_ID;
@@ -120,6 +122,9 @@ pub enum LayoutError {
     /// The relay's certificate.
     #[error(transparent)]
     Relay(#[from] RelayError),
+    /// What strangers need.
+    #[error(transparent)]
+    Join(#[from] JoinError),
     /// A configuration that is not what its place says.
     #[error("{} is not the configuration of a {role}", path.display())]
     OtherRole { path: PathBuf, role: &'static str },
@@ -134,6 +139,8 @@ pub enum LayoutError {
 pub const ACCOUNTS: [&str; 5] = ["treasury", "governor", "supervisor", "creator", "operation"];
 /// Providers that hold each cell.
 const COPIES: u32 = 2;
+/// What a stranger needs to join, beside the genesis.
+pub const JOIN_FILE: &str = "join.toml";
 /// A validator's share of the network's keys, beside its other keys.
 const SHARE_FILE: &str = "share.key";
 
@@ -245,19 +252,15 @@ impl Plan {
         let controllers = vec![ControllerAt { node, addresses: vec![place.listen] }];
         let config = ControllerConfig { rpcs: urls.clone(), copies: COPIES, overlay: place };
         write_role(&folder, &RoleConfig::Controller(config))?;
+        let certificate = folder.join(&relay.certificate);
+        JoinCard::of(urls.clone(), controllers.clone(), &RelayAt { certificate, ..relay.clone() })?
+            .write(&dir.join(JOIN_FILE))?;
         for number in 0..self.providers {
             let folder = dir.join(format!("provider-{number}"));
             let (place, _) = overlay(&folder, inner(peers + 1 + number))?;
             new_key(&folder.join("account.key"))?;
-            let config = ProviderConfig {
-                account_key: "account.key".into(),
-                data: "cells".into(),
-                quota_bytes: self.quota_bytes,
-                region: "KR".into(),
-                rpcs: urls.clone(),
-                controllers: controllers.clone(),
-                overlay: place,
-            };
+            let mut config = ProviderConfig::new(self.quota_bytes, urls.clone(), controllers.clone(), place);
+            config.region = "KR".into();
             write_role(&folder, &RoleConfig::Provider(config))?;
         }
         let folder = dir.join("gateway");
@@ -325,7 +328,7 @@ fn local(port: u16) -> SocketAddr {
 }
 
 /// Draws a secret and keeps it. Any 32 random bytes are a key of every kind used here, but for a chance of 2^-128.
-fn new_key(path: &Path) -> Result<[u8; 32], LayoutError> {
+fn new_key(path: &Path) -> Result<[u8; 32], KeyError> {
     let secret = crate::entropy();
     keys::write(path, &secret)?;
     Ok(secret)

@@ -1,19 +1,33 @@
 //! The storage provider role: the store, its registration on the chain, and its receipts on their way to validators.
 
+mod page;
+mod report;
+
+pub use chainflix_overlay::control::ProviderMode;
+pub use page::OWN_HEADER;
+pub use report::{Coins, ProviderReport, Reach, page_url};
+
 use crate::{
     config::{ProviderConfig, read_genesis_from},
     keys, overlay,
     role::Shutdown,
 };
 use alloy_primitives::B256;
-use anyhow::Result;
+use anyhow::{Context as _, Result, ensure};
 use chainflix_contracts::{IRegistry, REGISTRY_ADDRESS, SolCall};
 use chainflix_overlay::ServeLimits;
 use chainflix_primitives::{AccountAddress, AccountKey, BoxPublicKey, NodeId, Receipt, Signed};
-use chainflix_provider::{Provider, Store};
-use chainflix_rpc::{Client, send_transaction};
-use std::time::Duration;
-use tokio::{sync::mpsc, task::JoinHandle};
+use chainflix_provider::{Provider, Store, StoreFolder};
+use chainflix_rpc::{Client, http, send_transaction};
+use report::Reporter;
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+use tokio::{net::TcpListener, sync::mpsc, task::JoinHandle};
 
 /// Receipts that wait for a validator; when more come the provider waits with its next receipt.
 const RECEIPTS_MAX: usize = 1_024;
@@ -26,27 +40,72 @@ pub(crate) async fn run(config: ProviderConfig, mut shutdown: Shutdown) -> Resul
     let account = keys::read_account(&config.account_key)?;
     let box_key = keys::provider_box_key(&account);
     let client = Client::new(&config.rpcs)?;
-    let store = Store::open(&config.data, config.quota_bytes)?;
+    let listener = listen(&config).await?;
+    let store = Store::open_all(&folders(&config))?;
     let overlay = overlay::bind(&config.overlay, &config.controllers).await?;
     let Some(genesis) = read_genesis_from(&client, &mut shutdown).await else { return Ok(()) };
     let validators = genesis.validators.iter().map(|validator| validator.account).collect();
     let controllers = config.controllers.iter().map(|controller| controller.node).collect();
     let mut settings =
         chainflix_provider::ProviderConfig::new(account.clone(), box_key.clone(), validators, controllers);
-    settings.region = config.region;
+    settings.region = config.region.clone();
+    settings.uplink_bytes_per_s = config.uplink_bytes_per_s;
+    settings.quiet_hours = config.quiet_hours;
+    settings.scrub_bytes_per_s = config.scrub_bytes_per_s;
     let (receipts, outgoing) = mpsc::channel(RECEIPTS_MAX);
-    let provider = Provider::start(settings, store, overlay.dialer(), receipts);
+    let provider = Arc::new(Provider::start(settings, store.clone(), overlay.dialer(), receipts));
     let serving = overlay.serve(provider.protocols(), ServeLimits::default());
     let submitter = tokio::spawn(submit(client.clone(), outgoing));
-    let registrar = register(client, account, overlay.node_id(), box_key.public_key());
+    let registered = Arc::new(AtomicBool::new(false));
+    let reporter = Reporter {
+        provider: provider.clone(),
+        store,
+        dialer: overlay.dialer(),
+        client: client.clone(),
+        account: account.address(),
+        region: config.region,
+        registered: registered.clone(),
+    };
+    let page = listener.map(|listener| tokio::spawn(show(listener, reporter, shutdown.clone())));
+    let registrar = register(client, account, overlay.node_id(), box_key.public_key(), registered);
     tracing::info!(node = %overlay.node_id(), usage = ?provider.status().usage, "ready");
     shutdown.requested().await;
+    if let Some(page) = page {
+        page.await?;
+    }
     registrar.abort();
     submitter.abort();
     serving.stop().await;
     drop(provider);
     overlay.close().await;
     Ok(())
+}
+
+/// The folders of the configuration.
+fn folders(config: &ProviderConfig) -> Vec<StoreFolder> {
+    let first = StoreFolder { path: config.data.clone(), quota_bytes: config.quota_bytes };
+    let others =
+        config.folders.iter().map(|folder| StoreFolder { path: folder.path.clone(), quota_bytes: folder.quota_bytes });
+    std::iter::once(first).chain(others).collect()
+}
+
+async fn listen(config: &ProviderConfig) -> Result<Option<TcpListener>> {
+    let Some(address) = config.page_listen else { return Ok(None) };
+    ensure!(
+        address.ip().is_loopback(),
+        "page-listen is {address}, which others can reach: the page is for this machine alone, use 127.0.0.1"
+    );
+    let listener = TcpListener::bind(address).await;
+    listener.map(Some).with_context(|| format!("cannot show the provider's page at {address}"))
+}
+
+/// Shows the operator's page until the shutdown.
+async fn show(listener: TcpListener, reporter: Reporter, mut shutdown: Shutdown) {
+    if let Ok(address) = listener.local_addr() {
+        tracing::info!(url = format!("http://{address}"), "the provider's page");
+    }
+    let router = page::router(Arc::new(reporter));
+    http::serve(listener, router, http::Limits::default(), shutdown.requested()).await;
 }
 
 /// Carries receipts to a validator, in order.
@@ -69,12 +128,21 @@ async fn submit(client: Client, mut outgoing: mpsc::Receiver<Signed<Receipt>>) {
 }
 
 /// Writes this provider into the registry, as soon as its account has coins for the transaction.
-fn register(client: Client, key: AccountKey, node: NodeId, box_key: BoxPublicKey) -> JoinHandle<()> {
+fn register(
+    client: Client,
+    key: AccountKey,
+    node: NodeId,
+    box_key: BoxPublicKey,
+    registered: Arc<AtomicBool>,
+) -> JoinHandle<()> {
     tokio::spawn(async move {
         let mut told = false;
         loop {
             match is_registered(&client, &key, node, box_key).await {
-                Ok(true) => return tracing::info!(account = %key.address(), "registered as a provider"),
+                Ok(true) => {
+                    registered.store(true, Ordering::Relaxed);
+                    return tracing::info!(account = %key.address(), "registered as a provider");
+                }
                 Ok(false) => match try_register(&client, &key, node, box_key).await {
                     Ok(()) => continue,
                     Err(error) if !told => {

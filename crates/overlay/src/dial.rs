@@ -6,6 +6,7 @@
 
 use crate::{
     address::AddressRecord,
+    lookup::ControllerInfo,
     node::{NodeIdError, endpoint_id, node_id},
     serve::Alpn,
     stream::PeerStream,
@@ -116,6 +117,16 @@ struct Inner {
 pub struct Dialer(Arc<Inner>);
 
 impl Dialer {
+    /// Where this node is, as far as it knows: its addresses, found public ones among them, and its relay.
+    pub fn ways(&self) -> ControllerInfo {
+        let ways = self.0.endpoint.addr();
+        ControllerInfo {
+            node: self.node_id(),
+            direct: ways.ip_addrs().copied().collect(),
+            relay: ways.relay_urls().next().map(ToString::to_string),
+        }
+    }
+
     pub(crate) fn new(endpoint: Endpoint, known: MemoryLookup, timeouts: Timeouts) -> Self {
         let (slots, turns, forgotten) = (Mutex::default(), AtomicU64::new(0), Notify::new());
         Self(Arc::new(Inner { endpoint, known, slots, turns, timeouts, forgotten }))

@@ -149,12 +149,7 @@ impl Overlay {
 
     /// How others are told to reach us, for a configuration file. Complete once [`Self::online`] returned.
     pub fn info(&self) -> ControllerInfo {
-        let ways = self.endpoint.addr();
-        ControllerInfo {
-            node: self.node_id(),
-            direct: ways.ip_addrs().copied().collect(),
-            relay: ways.relay_urls().next().map(ToString::to_string),
-        }
+        self.dialer.ways()
     }
 
     /// Waits until the relay knows us. Without a relay it never returns.

@@ -10,10 +10,15 @@
 //! The listener for changes starts before the inventory is read, so nothing falls between. Falling behind by more
 //! changes than the store keeps means a new announcement.
 
-use crate::store::{Store, StoreChange};
+use crate::{
+    duty::Duty,
+    store::{Store, StoreChange},
+};
 use chainflix_overlay::{
     Clock, Dialer,
-    control::{self, Announcement, Changes, ControlError, Heartbeat, InventoryPage, PAGE_CELLS_MAX, ProviderCard},
+    control::{
+        self, Announcement, Changes, ControlError, Heartbeat, InventoryPage, PAGE_CELLS_MAX, ProviderCard, ProviderMode,
+    },
 };
 use chainflix_primitives::{NodeId, Signed};
 use std::{sync::Arc, time::Duration};
@@ -32,6 +37,7 @@ pub(crate) struct Announcer {
     pub controller: NodeId,
     pub card: Signed<ProviderCard>,
     pub store: Arc<Store>,
+    pub duty: Arc<Duty>,
     pub dialer: Dialer,
     pub heartbeat: Duration,
     pub clock: Clock,
@@ -106,8 +112,13 @@ impl Announcer {
 
     async fn beat(&self, sequence: u64) -> Result<(), ControlError> {
         let usage = self.store.usage();
-        let words = Heartbeat { sequence, quota_bytes: usage.quota_bytes, used_bytes: usage.used_bytes };
-        control::heartbeat(&self.dialer, self.controller, words).await
+        let mode = self.duty.mode();
+        let words = Heartbeat { sequence, mode, quota_bytes: usage.quota_bytes, used_bytes: usage.used_bytes };
+        let needed = control::heartbeat(&self.dialer, self.controller, words).await?;
+        if mode == ProviderMode::Leaving {
+            self.duty.heard(self.controller, needed);
+        }
+        Ok(())
     }
 
     /// Tells a change and whatever else has changed meanwhile. A cell that came and went is told as it is now.

@@ -11,14 +11,17 @@
 
 use crate::{
     admission::Admission,
+    duty::Duty,
     grant::GrantPolicy,
     store::{ReadError, Store, StoredCell},
+    uplink::Uplink,
 };
 use bytes::Bytes;
 use chainflix_cell::Keystream;
 use chainflix_overlay::{
     Alpn, Clock, PeerStream, Protocol, StreamError,
     cell::{CELL_REQUEST_BYTES_MAX, CellRequest, DONE_BYTES_MAX, Done, Refusal, accept_delivery, refuse_delivery},
+    control::ProviderMode,
 };
 use chainflix_primitives::{AccountKey, BoxKey, CHUNK_BYTES, Digest, Receipt, Signed};
 use futures::future::BoxFuture;
@@ -56,6 +59,8 @@ pub(crate) struct DeliveryProtocol {
     pub box_key: BoxKey,
     pub store: Arc<Store>,
     pub admission: Arc<Admission>,
+    pub uplink: Uplink,
+    pub duty: Arc<Duty>,
     /// Where receipts go. When it is full, deliveries wait at their end: no receipt is thrown away.
     pub receipts: mpsc::Sender<Signed<Receipt>>,
     pub done_patience: Duration,
@@ -115,6 +120,9 @@ impl DeliveryProtocol {
         let now_ms = self.clock.now_ms();
         let grant = &request.grant.body;
         self.policy.check(request, now_ms)?;
+        if self.duty.mode() == ProviderMode::Quiet {
+            return Err(Refusal::Busy);
+        }
         let permit = self.admission.enter(stream.peer(), grant.id, grant.expires_ms, now_ms)?;
         let key = self.policy.download_key(request, &self.box_key)?;
         let (store, cell) = (self.store.clone(), grant.cell);
@@ -149,6 +157,7 @@ impl DeliveryProtocol {
             // Counted before it is written: part of a frame may arrive although the write fails.
             (frame, sent) = self.frame(cell.clone(), keystream.clone(), sent, chunks).await?;
             let bytes = frame.len() as u64;
+            self.uplink.ready(frame.len()).await;
             match stream.write_bytes(frame).await {
                 Ok(()) => _ = self.delivered_bytes.fetch_add(bytes, Ordering::Relaxed),
                 Err(StreamError::Abandoned { .. }) => break,

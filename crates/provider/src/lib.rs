@@ -12,19 +12,25 @@
 //! A provider sees sealed bytes only: it never has a CellKey. It believes a grant that a validator of the genesis signed,
 //! for its own node, in time by its own clock. Every 16 KiB is checked against the cell's name before it leaves, so a
 //! rotten disk costs the provider a cell and not its standing. A restart keeps what was durable and tells the controllers
-//! again. Left out: audits, graceful exit, possession checks, choosing what to keep.
+//! again. It sends no more than its owner allows, rests in quiet hours, reads everything again for rotten bits, takes a
+//! disk that vanishes as news, and leaves only when others have what it held. Left out: possession checks by others,
+//! choosing what to keep.
 
 mod admission;
 mod announcer;
 mod delivery;
+mod duty;
 mod grant;
 mod intake;
 mod provider;
 pub mod store;
+mod upkeep;
+mod uplink;
 
 pub use grant::GrantPolicy;
 pub use provider::{Provider, ProviderConfig, ProviderStatus};
-pub use store::{Store, StoreOpenError, Usage};
+pub use store::{Store, StoreFolder, StoreOpenError, Usage};
+pub use uplink::{QuietHours, QuietHoursError};
 
 #[cfg(test)]
 mod tests;

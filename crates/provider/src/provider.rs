@@ -4,12 +4,19 @@ use crate::{
     admission::Admission,
     announcer::Announcer,
     delivery::DeliveryProtocol,
+    duty::Duty,
     grant::GrantPolicy,
     intake::IntakeProtocol,
     store::{Store, Usage},
+    upkeep::{ScrubCounts, Scrubber, watch_folders},
+    uplink::{QuietHours, Uplink},
 };
-use chainflix_overlay::{Clock, Dialer, Protocol, control::ProviderCard};
-use chainflix_primitives::{AccountAddress, AccountKey, BoxKey, NodeId, Receipt, Signed};
+use chainflix_overlay::{
+    Clock, Dialer, Protocol,
+    control::{ProviderCard, ProviderMode},
+};
+use chainflix_primitives::{AccountAddress, AccountKey, BoxKey, CellId, NodeId, Receipt, Signed};
+use serde::{Deserialize, Serialize};
 use std::{
     sync::{
         Arc,
@@ -18,6 +25,9 @@ use std::{
     time::Duration,
 };
 use tokio::{sync::mpsc, task::JoinSet};
+
+/// Time between looks at the folders.
+const LOOK: Duration = Duration::from_secs(5);
 
 /// How a provider works.
 #[derive(Clone, Debug)]
@@ -34,6 +44,12 @@ pub struct ProviderConfig {
     pub controllers: Vec<NodeId>,
     /// Most deliveries at a time; one peer gets at most half.
     pub deliveries_max: usize,
+    /// Most bytes a second that all deliveries send together; 0 for no limit.
+    pub uplink_bytes_per_s: u64,
+    /// Hours of the day, by the machine's clock and time zone, in which nothing is begun.
+    pub quiet_hours: Option<QuietHours>,
+    /// Bytes a second that are read again to find rotten bits; 0 for never.
+    pub scrub_bytes_per_s: u64,
     /// Time between heartbeats.
     pub heartbeat: Duration,
     /// How long a viewer may take to say how far it got. A viewer that watches while it fetches says it at once.
@@ -57,6 +73,9 @@ impl ProviderConfig {
             validators,
             controllers,
             deliveries_max: 256,
+            uplink_bytes_per_s: 0,
+            quiet_hours: None,
+            scrub_bytes_per_s: 2 << 20,
             heartbeat: Duration::from_secs(5),
             done_patience: Duration::from_secs(180),
             clock: Clock::system(),
@@ -65,7 +84,8 @@ impl ProviderConfig {
 }
 
 /// What a provider is doing.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct ProviderStatus {
     /// Room and use.
     pub usage: Usage,
@@ -75,13 +95,23 @@ pub struct ProviderStatus {
     pub delivered_bytes: u64,
     /// Receipts signed since the start.
     pub receipts: u64,
+    /// What it is ready to do now.
+    pub mode: ProviderMode,
+    /// While it leaves: cells that have too few copies elsewhere, as the controllers said last. 0 means that it may go.
+    pub needed_cells: Option<u64>,
+    /// Cells that were read again since the start, from first to last byte.
+    pub scrubbed_cells: u64,
+    /// Cells that were found damaged by that, and dropped.
+    pub damaged_cells: u64,
 }
 
-/// A running provider. Dropping it stops its announcements; serving ends with the overlay's `Serving`.
+/// A running provider. Dropping it stops its announcements and its upkeep; serving ends with the overlay's `Serving`.
 pub struct Provider {
     delivery: Arc<DeliveryProtocol>,
     intake: Arc<IntakeProtocol>,
-    _announcers: JoinSet<()>,
+    duty: Arc<Duty>,
+    scrubbed: Arc<ScrubCounts>,
+    _tasks: JoinSet<()>,
 }
 
 impl Provider {
@@ -97,17 +127,27 @@ impl Provider {
         let (node, account) = (dialer.node_id(), config.account.address());
         let card = ProviderCard { account, node, box_key: config.box_key.public_key(), region: config.region.clone() };
         let card = Signed::new(card, &config.account);
-        let mut announcers = JoinSet::new();
+        let duty = Arc::new(Duty::new(config.quiet_hours, config.controllers.clone(), config.clock.clone()));
+        let mut tasks = JoinSet::new();
         for controller in config.controllers.iter().copied() {
             let announcer = Announcer {
                 controller,
                 card: card.clone(),
                 store: store.clone(),
+                duty: duty.clone(),
                 dialer: dialer.clone(),
                 heartbeat: config.heartbeat,
                 clock: config.clock.clone(),
             };
-            announcers.spawn(announcer.run());
+            tasks.spawn(announcer.run());
+        }
+        tasks.spawn(watch_folders(store.clone(), LOOK));
+        let scrubbed = Arc::new(ScrubCounts::default());
+        if config.scrub_bytes_per_s > 0 {
+            let (bytes_per_s, counts) = (config.scrub_bytes_per_s, scrubbed.clone());
+            // Another beginning at each start; which one does not matter.
+            let start = CellId(*blake3::hash(&config.clock.now_ms().to_le_bytes()).as_bytes());
+            tasks.spawn(Scrubber { store: store.clone(), bytes_per_s, counts }.run(start));
         }
         let intake = Arc::new(IntakeProtocol::new(config.controllers, store.clone()));
         let delivery = Arc::new(DeliveryProtocol {
@@ -116,18 +156,26 @@ impl Provider {
             box_key: config.box_key,
             store,
             admission: Admission::new(config.deliveries_max),
+            uplink: Uplink::new(config.uplink_bytes_per_s),
+            duty: duty.clone(),
             receipts,
             done_patience: config.done_patience,
             clock: config.clock,
             delivered_bytes: AtomicU64::new(0),
             receipts_signed: AtomicU64::new(0),
         });
-        Self { delivery, intake, _announcers: announcers }
+        Self { delivery, intake, duty, scrubbed, _tasks: tasks }
     }
 
     /// What the overlay has to serve for this role.
     pub fn protocols(&self) -> Vec<Arc<dyn Protocol>> {
         vec![self.delivery.clone(), self.intake.clone()]
+    }
+
+    /// Begins to leave: from the next heartbeat on the controllers have its cells copied elsewhere. It may stop when
+    /// [`ProviderStatus::needed_cells`] is 0.
+    pub fn leave(&self) {
+        self.duty.leave();
     }
 
     /// What it is doing.
@@ -137,6 +185,10 @@ impl Provider {
             delivering: self.delivery.admission.running(),
             delivered_bytes: self.delivery.delivered_bytes.load(Ordering::Relaxed),
             receipts: self.delivery.receipts_signed.load(Ordering::Relaxed),
+            mode: self.duty.mode(),
+            needed_cells: self.duty.needed_cells(),
+            scrubbed_cells: self.scrubbed.cells.load(Ordering::Relaxed),
+            damaged_cells: self.scrubbed.damaged.load(Ordering::Relaxed),
         }
     }
 }

@@ -1,7 +1,7 @@
 //! One provider on the books.
 
 use crate::placement::Candidate;
-use chainflix_overlay::control::{Announcement, ProviderCard};
+use chainflix_overlay::control::{Announcement, ProviderCard, ProviderMode};
 use chainflix_primitives::{CellId, NodeId, Signed};
 use std::collections::HashMap;
 
@@ -14,8 +14,10 @@ pub(super) struct Entry {
     /// Room for cells that are on their way.
     pub promised_bytes: u64,
     pub seen_ms: u64,
-    /// Whether its copies count.
+    /// Whether it is heard of.
     pub alive: bool,
+    /// What it is ready to do.
+    pub mode: ProviderMode,
     pub held: HashMap<CellId, u64>,
     /// The inventory of an announcement whose last page has not come yet.
     pub staged: Option<HashMap<CellId, u64>>,
@@ -31,6 +33,7 @@ impl Entry {
             promised_bytes: 0,
             seen_ms: now_ms,
             alive: false,
+            mode: ProviderMode::Open,
             held: HashMap::new(),
             staged: Some(HashMap::new()),
         }
@@ -44,6 +47,16 @@ impl Entry {
         self.used_bytes = words.used_bytes;
         self.seen_ms = now_ms;
         self.staged = Some(HashMap::new());
+    }
+
+    /// Whether its copies count.
+    pub(super) fn stays(&self) -> bool {
+        self.alive && self.mode != ProviderMode::Leaving
+    }
+
+    /// Whether it gives cells away now.
+    pub(super) fn serves(&self) -> bool {
+        self.alive && self.mode != ProviderMode::Quiet
     }
 
     pub(super) fn candidate(&self, node: NodeId, headroom_percent: u64) -> Candidate {

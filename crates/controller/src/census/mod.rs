@@ -9,7 +9,8 @@
 //! dead provider's cells stay on the books, for it may come back with them; they do not count as copies. A cell with
 //! fewer living copies than wanted is *short*; while the census is young nothing is repaired, because after a restart
 //! every cell looks short until everybody has announced. Room that was promised to a cell on its way is not promised
-//! twice.
+//! twice. A provider that *leaves* serves on, but its copies count no more: they are made elsewhere first. One that is
+//! *quiet* counts, and is left in peace.
 
 mod entry;
 mod numbers;
@@ -19,7 +20,9 @@ pub use numbers::{CensusConfig, CensusError, CensusStatus, Placing};
 pub use repair::CopyJob;
 
 use crate::placement::{self, Candidate};
-use chainflix_overlay::control::{Announcement, Changes, Heartbeat, HeldCell, InventoryPage, ProviderCard};
+use chainflix_overlay::control::{
+    Announcement, Changes, Heartbeat, HeldCell, InventoryPage, ProviderCard, ProviderMode,
+};
 use chainflix_primitives::{CellId, NodeId, Signed};
 use entry::Entry;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
@@ -106,19 +109,26 @@ impl Census {
         Ok(())
     }
 
-    /// A provider is still there.
-    pub fn heartbeat(&mut self, node: &NodeId, words: Heartbeat, now_ms: u64) -> Result<(), CensusError> {
+    /// A provider is still there. Answers one that leaves how many of its cells have too few copies elsewhere.
+    pub fn heartbeat(&mut self, node: &NodeId, words: Heartbeat, now_ms: u64) -> Result<Option<u64>, CensusError> {
         let entry = self.known(node, words.sequence)?;
         entry.seen_ms = now_ms;
         entry.quota_bytes = words.quota_bytes;
         entry.used_bytes = words.used_bytes;
+        let before = (entry.alive, std::mem::replace(&mut entry.mode, words.mode));
         // An inventory that never became complete does not count.
-        if !entry.alive && entry.staged.is_none() {
-            entry.alive = true;
+        entry.alive |= entry.staged.is_none();
+        if before != (entry.alive, entry.mode) {
             let held: Vec<CellId> = entry.held.keys().copied().collect();
             held.into_iter().for_each(|cell| self.link(node, cell));
         }
-        Ok(())
+        let leaving = self.providers.get(node).filter(|entry| entry.mode == ProviderMode::Leaving);
+        // While the inventory is on its way nobody knows what is needed.
+        let needed = leaving.map(|entry| match entry.staged {
+            Some(_) => u64::MAX,
+            None => entry.held.keys().filter(|cell| self.short.contains(*cell)).count() as u64,
+        });
+        Ok(needed)
     }
 
     /// Chooses who gets a cell, and promises them the room.
@@ -131,7 +141,11 @@ impl Census {
         let coming = beside.iter().filter_map(|node| self.providers.get(node).map(|entry| (node, entry)));
         holders.extend(coming.map(|(node, entry)| entry.candidate(*node, headroom)));
         let eligible = |(node, entry): &(&NodeId, &Entry)| {
-            entry.alive && !entry.held.contains_key(cell) && !beside.contains(node) && !unwanted.contains(node)
+            entry.alive
+                && entry.mode == ProviderMode::Open
+                && !entry.held.contains_key(cell)
+                && !beside.contains(node)
+                && !unwanted.contains(node)
         };
         let candidates = self.providers.iter().filter(eligible).map(|(node, entry)| entry.candidate(*node, headroom));
         let wanted = self.config.copies.saturating_sub(holders.len());
@@ -186,7 +200,7 @@ impl Census {
     pub fn sources(&self, cell: &CellId, excluded: &[NodeId], most: usize) -> Vec<Signed<ProviderCard>> {
         let holders = self.holders.get(cell).into_iter().flatten();
         let eligible = holders.filter(|node| !excluded.contains(node)).filter_map(|node| self.providers.get(node));
-        eligible.filter(|entry| entry.alive).map(|entry| entry.card.clone()).take(most).collect()
+        eligible.filter(|entry| entry.serves()).map(|entry| entry.card.clone()).take(most).collect()
     }
 
     /// The census in numbers.
@@ -234,18 +248,26 @@ impl Census {
     fn weigh(&mut self, cell: &CellId) {
         let copies = self.living_holders(cell).len();
         // A cell that nobody alive holds cannot be copied; it is weighed again when a holder comes back.
-        if copies > 0 && copies < self.config.copies {
+        if copies < self.config.copies && self.holder_to_copy(cell).is_some() {
             self.short.insert(*cell)
         } else {
             self.short.remove(cell)
         };
     }
 
+    /// Whom a copy is taken from: a holder that rests only where nobody else has it.
+    fn holder_to_copy(&self, cell: &CellId) -> Option<(NodeId, &Entry)> {
+        let holders = self.holders.get(cell).into_iter().flatten();
+        let entries = holders.filter_map(|node| self.providers.get(node).map(|entry| (*node, entry)));
+        entries.filter(|(_, entry)| entry.alive).min_by_key(|(_, entry)| !entry.serves())
+    }
+
+    /// Those whose copies count.
     fn living_holders(&self, cell: &CellId) -> Vec<Candidate> {
         let holders = self.holders.get(cell).into_iter().flatten();
         let entries = holders.filter_map(|node| self.providers.get(node).map(|entry| (node, entry)));
-        let alive = entries.filter(|(_, entry)| entry.alive);
-        alive.map(|(node, entry)| entry.candidate(*node, self.config.headroom_percent)).collect()
+        let staying = entries.filter(|(_, entry)| entry.stays());
+        staying.map(|(node, entry)| entry.candidate(*node, self.config.headroom_percent)).collect()
     }
 }
 

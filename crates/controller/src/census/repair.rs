@@ -54,8 +54,8 @@ impl Census {
     }
 
     fn copy_of(&mut self, cell: CellId) -> Option<CopyJob> {
-        let from = self.living_holders(&cell).first()?.node;
-        let size = *self.providers.get(&from)?.held.get(&cell)?;
+        let (from, entry) = self.holder_to_copy(&cell)?;
+        let size = *entry.held.get(&cell)?;
         let placing = self.place(&cell, size, &[], &[]);
         let mut targets = placing.targets.into_iter();
         let to = targets.next();

@@ -33,8 +33,19 @@ fn enter(census: &mut Census, number: u8, cells: &[u8], now_ms: u64) {
     census.page(&node(number), page(now_ms + 1, cells, true), now_ms).unwrap();
 }
 
-fn beat(census: &mut Census, number: u8, sequence: u64, now_ms: u64) -> Result<(), CensusError> {
-    census.heartbeat(&node(number), Heartbeat { sequence, quota_bytes: 100 * SIZE, used_bytes: 0 }, now_ms)
+fn beat(census: &mut Census, number: u8, sequence: u64, now_ms: u64) -> Result<Option<u64>, CensusError> {
+    beat_as(census, number, sequence, ProviderMode::Open, now_ms)
+}
+
+fn beat_as(
+    census: &mut Census,
+    number: u8,
+    sequence: u64,
+    mode: ProviderMode,
+    now_ms: u64,
+) -> Result<Option<u64>, CensusError> {
+    let words = Heartbeat { sequence, mode, quota_bytes: 100 * SIZE, used_bytes: 0 };
+    census.heartbeat(&node(number), words, now_ms)
 }
 
 fn census() -> Census {
@@ -69,7 +80,7 @@ fn late_words_of_an_old_connection_change_nothing() {
     assert_eq!(census.page(&node(1), page(11, &[2], true), 20), Err(CensusError::Unknown), "nothing is staged");
     assert_eq!(beat(&mut census, 1, 5, 20), Err(CensusError::Unknown));
     assert_eq!(beat(&mut census, 2, 5, 20), Err(CensusError::Unknown));
-    assert_eq!(beat(&mut census, 1, 11, 20), Ok(()));
+    assert_eq!(beat(&mut census, 1, 11, 20), Ok(None));
 }
 
 #[test]
@@ -161,4 +172,53 @@ fn excluded_providers_and_full_tables() {
     assert_eq!(census.announce(announcement(2, 1, SIZE), 0), Err(CensusError::Full));
     census.announce(announcement(1, 9, SIZE), 0).unwrap();
     assert_eq!(census.page(&node(1), page(9, &[1, 2, 3], true), 0), Err(CensusError::Full));
+}
+
+#[test]
+fn who_leaves_is_copied_from_until_nobody_needs_it() {
+    let mut census = census();
+    enter(&mut census, 1, &[1, 2], 0);
+    enter(&mut census, 2, &[1], 0);
+    enter(&mut census, 3, &[2], 0);
+    let leave = |census: &mut Census| beat_as(census, 1, 1, ProviderMode::Leaving, 1).unwrap();
+    assert_eq!(leave(&mut census), Some(2));
+    assert!(sources(&census, 1).contains(&node(1)), "it serves to the end");
+    assert!(census.place(&cell(9), SIZE, &[], &[]).targets.iter().all(|target| *target != node(1)));
+    let jobs = census.copies(10, 1);
+    assert_eq!(jobs.iter().map(|job| (job.cell, job.to)).collect::<Vec<_>>(), [(cell(1), node(3)), (cell(2), node(2))]);
+    for job in jobs {
+        census.stored(&job.to, job.cell, job.size);
+        census.end(&job.cell);
+    }
+    assert_eq!(leave(&mut census), Some(0));
+    // It thinks better of it.
+    assert_eq!(beat(&mut census, 1, 1, 2), Ok(None));
+    assert_eq!(census.status().cells_short, 0);
+}
+
+#[test]
+fn what_only_a_leaving_provider_has_is_copied_too() {
+    let mut census = census();
+    enter(&mut census, 1, &[1], 0);
+    enter(&mut census, 2, &[], 0);
+    assert_eq!(beat_as(&mut census, 1, 1, ProviderMode::Leaving, 1), Ok(Some(1)));
+    let jobs = census.copies(10, 1);
+    assert_eq!((jobs[0].from, jobs[0].to), (node(1), node(2)));
+}
+
+#[test]
+fn who_is_quiet_counts_and_is_left_in_peace() {
+    let mut census = census();
+    enter(&mut census, 1, &[1], 0);
+    enter(&mut census, 2, &[1], 0);
+    enter(&mut census, 3, &[], 0);
+    assert_eq!(beat_as(&mut census, 1, 1, ProviderMode::Quiet, 1), Ok(None));
+    assert_eq!(sources(&census, 1), [node(2)]);
+    assert_eq!(census.copies(10, 1), [], "its copy is there");
+    census.tick(15_000);
+    beat(&mut census, 3, 1, 15_000).unwrap();
+    beat_as(&mut census, 1, 1, ProviderMode::Quiet, 15_000).unwrap();
+    census.tick(30_000);
+    let jobs = census.copies(10, 30_000);
+    assert_eq!((jobs[0].from, jobs[0].to), (node(1), node(3)), "better disturbed than lost");
 }

@@ -4,8 +4,8 @@ use super::*;
 use chainflix_overlay::{
     AddressRecord, Addresses, Alpn,
     control::{
-        Announcement, CONTROL_FRAME_BYTES_MAX, ControlAnswer, ControlRefusal, Heartbeat, announce, heartbeat,
-        put_address,
+        Announcement, CONTROL_FRAME_BYTES_MAX, ControlAnswer, ControlRefusal, Heartbeat, ProviderMode, announce,
+        heartbeat, put_address,
     },
 };
 
@@ -78,7 +78,12 @@ async fn nobody_speaks_for_others_and_garbage_is_refused() {
     let card = Signed::new(card, &account(VIEWER));
     let words = Announcement { card, sequence: u64::MAX, quota_bytes: u64::MAX, used_bytes: 0 };
     assert_eq!(refused(announce(&dialer, controller, words).await), ControlRefusal::Forged);
-    let unknown = heartbeat(&dialer, controller, Heartbeat { sequence: 1, quota_bytes: 1, used_bytes: 0 }).await;
+    let unknown = heartbeat(
+        &dialer,
+        controller,
+        Heartbeat { sequence: 1, mode: ProviderMode::Open, quota_bytes: 1, used_bytes: 0 },
+    )
+    .await;
     assert!(matches!(unknown, Err(ControlError::Unknown { .. })));
 
     for garbage in [&[0xff; 100][..], &[4, 0, 0, 0, 99, 99, 99, 99]] {
@@ -95,13 +100,14 @@ async fn nobody_speaks_for_others_and_garbage_is_refused() {
 async fn an_upload_survives_a_provider_that_dies_meanwhile() {
     let mut network = Network::start(3).await;
     let (cell, bytes) = sealed(4 << 20);
+    let empty = network.peers[0].store.usage().used_bytes;
     let Upload::Wanted(mut stream) = network.upload_as(CREATOR, cell, bytes.len() as u64).await.unwrap() else {
         unreachable!()
     };
     let (first, rest) = bytes.split_at(1 << 20);
     stream.write(first.to_vec().into()).await.unwrap();
     // Room is promised where the cell is going; that is how the test finds out.
-    let busy = |peer: &Peer| peer.store.usage().used_bytes > 0;
+    let busy = |peer: &Peer| peer.store.usage().used_bytes > empty;
     let victim = network.peers.iter().position(busy).unwrap();
     network.peers.remove(victim).stop().await;
     for part in rest.chunks(100_000) {
@@ -109,5 +115,27 @@ async fn an_upload_survives_a_provider_that_dies_meanwhile() {
     }
     assert_eq!(stream.finish().await.unwrap(), 2);
     assert_eq!(network.holders(&cell), [0, 1]);
+    network.stop().await;
+}
+
+#[tokio::test]
+async fn who_leaves_may_go_when_others_have_what_it_held() {
+    let network = Network::start(3).await;
+    let (cell, bytes) = sealed(300_000);
+    network.publish(cell, &bytes).await.unwrap();
+    let before = network.holders(&cell);
+    let leaver = &network.peers[before[0]];
+    assert_eq!(leaver.provider.status().needed_cells, None, "it has not said that it leaves");
+    leaver.provider.leave();
+    let mut waited = 0;
+    while leaver.provider.status().needed_cells != Some(0) {
+        waited += 1;
+        assert!(waited < 1_000, "{:?}", leaver.provider.status());
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    assert_eq!(network.holders(&cell).len(), 3, "its own copy is the third");
+    let source = network.source(0, Vec::new()).await.unwrap();
+    let mut delivery = network.fetch(&source).await;
+    while delivery.next(&mut Vec::new()).await.unwrap() {}
     network.stop().await;
 }

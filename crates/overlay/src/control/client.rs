@@ -78,9 +78,14 @@ pub async fn changes(dialer: &Dialer, controller: NodeId, words: Changes) -> Res
     done(dialer, controller, ControlRequest::Changes(words)).await
 }
 
-/// Tells that this provider is still there.
-pub async fn heartbeat(dialer: &Dialer, controller: NodeId, words: Heartbeat) -> Result<(), ControlError> {
-    done(dialer, controller, ControlRequest::Heartbeat(words)).await
+/// Tells that this provider is still there. Answers a leaving one how many of its cells are needed yet.
+pub async fn heartbeat(dialer: &Dialer, controller: NodeId, words: Heartbeat) -> Result<Option<u64>, ControlError> {
+    match ask(dialer, controller, ControlRequest::Heartbeat(words)).await? {
+        (_, ControlAnswer::Done) => Ok(None),
+        (_, ControlAnswer::Needed { cells }) => Ok(Some(cells)),
+        (_, ControlAnswer::Unknown) => Err(ControlError::Unknown { controller }),
+        _ => Err(ControlError::Protocol { controller }),
+    }
 }
 
 /// Asks for a grant for a cell, and remembers where its provider is.

@@ -21,7 +21,7 @@ pub use client::{
 };
 pub use words::{
     Announcement, CardError, CellUpload, Changes, ControlAnswer, ControlRefusal, ControlRequest, Heartbeat, HeldCell,
-    InventoryPage, ProviderCard, Source,
+    InventoryPage, ProviderCard, ProviderMode, Source,
 };
 
 /// Longest frame of this protocol; bounds an inventory page.

@@ -70,11 +70,26 @@ pub struct Changes {
     pub lost: Vec<CellId>,
 }
 
+/// What a provider is ready to do.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ProviderMode {
+    /// Stores and serves.
+    #[default]
+    Open,
+    /// Rests: its copies count, nobody is sent to it and nothing is stored there.
+    Quiet,
+    /// Serves until its cells are elsewhere: its copies count no more.
+    Leaving,
+}
+
 /// A provider is still there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
 pub struct Heartbeat {
     /// The announcement's.
     pub sequence: u64,
+    /// What it is ready to do.
+    pub mode: ProviderMode,
     /// Bytes it gives.
     pub quota_bytes: u64,
     /// Bytes of them in use.
@@ -135,6 +150,8 @@ pub enum ControlAnswer {
     Done,
     /// I know no announcement with that sequence number.
     Unknown,
+    /// To the heartbeat of a provider that leaves: so many of its cells have too few copies elsewhere.
+    Needed { cells: u64 },
     /// What the node said last.
     Address(Option<AddressRecord>),
     /// Go ahead with the bytes.

@@ -1,6 +1,6 @@
 //! A cell on its way to the disk: hashed while it is written, kept only if it is what it is called.
 
-use super::Store;
+use super::{Store, index::Place};
 use chainflix_cell::{ChunkHasher, ChunkHashes};
 use chainflix_primitives::CellId;
 use std::{
@@ -44,7 +44,7 @@ pub enum PutError {
 pub struct Incoming {
     store: Arc<Store>,
     cell: CellId,
-    size: u64,
+    place: Place,
     written: u64,
     file: Option<File>,
     hasher: ChunkHasherState,
@@ -61,11 +61,11 @@ impl std::fmt::Debug for ChunkHasherState {
 
 impl Incoming {
     /// The index has the room reserved.
-    pub(super) fn begin(store: Arc<Store>, cell: CellId, size: u64) -> Result<Self, PutError> {
-        let path = store.tmp_path(&cell, "cell");
+    pub(super) fn begin(store: Arc<Store>, cell: CellId, place: Place) -> Result<Self, PutError> {
+        let path = store.folder(place.folder).tmp_path(&cell, "cell");
         let hasher = ChunkHasherState(ChunkHasher::new());
         // From here on dropping `incoming` gives the room back.
-        let mut incoming = Self { store, cell, size, written: 0, file: None, hasher };
+        let mut incoming = Self { store, cell, place, written: 0, file: None, hasher };
         incoming.file = Some(File::create(path).map_err(incoming.disk())?);
         Ok(incoming)
     }
@@ -73,7 +73,7 @@ impl Incoming {
     /// Takes the next bytes.
     pub fn write(&mut self, bytes: &[u8]) -> Result<(), PutError> {
         self.written += bytes.len() as u64;
-        if self.written > self.size {
+        if self.written > self.place.size {
             return Err(self.length());
         }
         let disk = self.disk();
@@ -86,38 +86,45 @@ impl Incoming {
 
     /// Checks the name and makes the cell durable.
     pub fn commit(mut self) -> Result<(), PutError> {
-        if self.written != self.size {
+        if self.written != self.place.size {
             return Err(self.length());
         }
         let hashes = std::mem::replace(&mut self.hasher.0, ChunkHasher::new()).finish();
         match hashes.root() {
             actual if actual != self.cell => return Err(PutError::OtherCell { expected: self.cell, actual }),
-            _ => self.place(&hashes).map_err(self.disk())?,
+            _ => self.settle(&hashes).map_err(self.disk())?,
         }
-        self.store.gained(self.cell, self.size);
+        self.store.gained(self.cell, self.place.folder, self.place.size);
         Ok(())
     }
 
     /// The order makes the cell's own name the last to appear.
-    fn place(&mut self, hashes: &ChunkHashes) -> io::Result<()> {
-        let folder = self.store.cell_folder(&self.cell);
-        let hashes_tmp = self.store.tmp_path(&self.cell, "hashes");
+    fn settle(&mut self, hashes: &ChunkHashes) -> io::Result<()> {
+        let folder = self.store.folder(self.place.folder);
+        let [cell_tmp, hashes_tmp] = ["cell", "hashes"].map(|kind| folder.tmp_path(&self.cell, kind));
+        let (shelf, cell_path) = (folder.shelf(&self.cell), folder.cell_path(&self.cell));
+        let hashes_path = folder.hashes_path(&self.cell);
+        drop(folder);
         let mut file = File::create(&hashes_tmp)?;
         file.write_all(&hashes.encode())?;
         file.sync_all()?;
         if let Some(cell) = self.file.take() {
             cell.sync_all()?;
         }
-        fs::create_dir_all(&folder)?;
-        fs::rename(hashes_tmp, self.store.hashes_path(&self.cell))?;
-        fs::rename(self.store.tmp_path(&self.cell, "cell"), self.store.cell_path(&self.cell))?;
-        File::open(&folder)?.sync_all()?;
-        // The folder may be new itself.
-        File::open(folder.parent().unwrap_or(Path::new(".")))?.sync_all()
+        // Not with its parents: where a disk was unmounted, nothing is to be made on the one below.
+        match fs::create_dir(&shelf) {
+            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
+            _ => {}
+        }
+        fs::rename(hashes_tmp, hashes_path)?;
+        fs::rename(cell_tmp, cell_path)?;
+        File::open(&shelf)?.sync_all()?;
+        // The shelf may be new itself.
+        File::open(shelf.parent().unwrap_or(Path::new(".")))?.sync_all()
     }
 
     fn length(&self) -> PutError {
-        PutError::Length { cell: self.cell, expected: self.size, actual: self.written }
+        PutError::Length { cell: self.cell, expected: self.place.size, actual: self.written }
     }
 
     fn disk(&self) -> impl Fn(io::Error) -> PutError + use<> {
@@ -129,9 +136,10 @@ impl Incoming {
 impl Drop for Incoming {
     fn drop(&mut self) {
         // After a commit there is nothing left of either.
-        self.store.given_up(&self.cell, self.size);
-        for kind in ["cell", "hashes"] {
-            match fs::remove_file(self.store.tmp_path(&self.cell, kind)) {
+        self.store.given_up(&self.cell);
+        let paths = ["cell", "hashes"].map(|kind| self.store.folder(self.place.folder).tmp_path(&self.cell, kind));
+        for path in paths {
+            match fs::remove_file(path) {
                 Err(error) if error.kind() != io::ErrorKind::NotFound => {
                     warn!(cell = %self.cell, %error, "an unfinished cell stays until the next start");
                 }

@@ -1,90 +1,276 @@
-//! What is held and how much room is left: numbers only, no disk.
+//! What is held, where, and how much room is left: numbers only, no disk.
 
 use super::PutError;
 use chainflix_cell::ChunkHashes;
 use chainflix_overlay::control::HeldCell;
 use chainflix_primitives::CellId;
-use std::collections::{BTreeMap, HashSet};
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, HashMap};
 
-/// Room and use of a store.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// Room and use of a store, all its folders together.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Usage {
-    /// Bytes given.
+    /// Bytes given, as far as the disks behind them have them.
     pub quota_bytes: u64,
-    /// Bytes in use or promised to cells that are being written.
+    /// Bytes that the folders take on their disks (what `du` counts), and what is promised to cells that are being written.
     pub used_bytes: u64,
     /// Cells held.
     pub cells: u64,
 }
 
-#[derive(Debug)]
+/// Where a cell is, and what it costs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Place {
+    /// Number of its folder.
+    pub folder: usize,
+    /// Its own bytes.
+    pub size: u64,
+    /// Bytes on the disk, with its hashes.
+    pub disk_bytes: u64,
+}
+
+/// One folder's numbers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Room {
+    /// Bytes given.
+    pub quota_bytes: u64,
+    /// Bytes that cells take, or will when they are written.
+    pub cells_bytes: u64,
+    /// Of those, what is promised and not yet written.
+    pub promised_bytes: u64,
+    /// Bytes that the folder takes beside cells and shelves: itself, its lock, what cannot be removed.
+    pub frame_bytes: u64,
+    /// Bytes that each shelf takes as a folder. They grow with their lists of files, and do not shrink.
+    pub shelves: BTreeMap<u8, u64>,
+    /// What the disk has left, whoever uses it.
+    pub disk_free_bytes: u64,
+    /// The disk's unit of allocation.
+    pub block_bytes: u64,
+    /// Whether the folder is there.
+    pub present: bool,
+}
+
+impl Room {
+    /// A folder that is not there.
+    pub fn absent() -> Self {
+        Self {
+            quota_bytes: 0,
+            cells_bytes: 0,
+            promised_bytes: 0,
+            frame_bytes: 0,
+            shelves: BTreeMap::new(),
+            disk_free_bytes: 0,
+            block_bytes: 0,
+            present: false,
+        }
+    }
+
+    fn used_bytes(&self) -> u64 {
+        self.cells_bytes + self.frame_bytes + self.shelves.values().sum::<u64>()
+    }
+
+    /// What can still be promised: within the quota, and on the disk.
+    fn free_bytes(&self) -> u64 {
+        let on_disk = self.disk_free_bytes.saturating_sub(self.promised_bytes);
+        if self.present { self.quota_bytes.saturating_sub(self.used_bytes()).min(on_disk) } else { 0 }
+    }
+
+    /// What a cell of `size` bytes can take at most: itself and its hashes in whole blocks, and a block each for the shelf
+    /// and for `tmp`, which may have to grow. It is known exactly when it is there.
+    fn footprint_bytes(&self, size: u64) -> u64 {
+        let block = self.block_bytes.max(1);
+        let hashes = ChunkHashes::encoded_len(size) as u64;
+        size.next_multiple_of(block) + hashes.next_multiple_of(block) + 2 * block
+    }
+}
+
+#[derive(Debug, Default)]
 pub(super) struct Index {
-    cells: BTreeMap<CellId, u64>,
-    incoming: HashSet<CellId>,
-    /// Not held any more, and their files not gone yet.
-    leaving: HashSet<CellId>,
-    quota_bytes: u64,
-    used_bytes: u64,
+    rooms: Vec<Room>,
+    cells: BTreeMap<CellId, Place>,
+    incoming: HashMap<CellId, Place>,
+    /// Not held any more, and their files not gone yet: they cost until they are.
+    leaving: HashMap<CellId, Place>,
 }
 
 impl Index {
-    pub(super) fn new(quota_bytes: u64) -> Self {
-        Self { cells: BTreeMap::new(), incoming: HashSet::new(), leaving: HashSet::new(), quota_bytes, used_bytes: 0 }
+    pub fn add_room(&mut self, room: Room) {
+        self.rooms.push(room);
     }
 
-    pub(super) fn size(&self, cell: &CellId) -> Option<u64> {
+    pub fn room(&mut self, folder: usize) -> &mut Room {
+        // Folders are numbered by `add_room`, which the store calls for each before anything else.
+        &mut self.rooms[folder]
+    }
+
+    pub fn get(&self, cell: &CellId) -> Option<Place> {
         self.cells.get(cell).copied()
     }
 
-    pub(super) fn reserve(&mut self, cell: CellId, size: u64) -> Result<(), PutError> {
-        let free_bytes = self.quota_bytes.saturating_sub(self.used_bytes);
-        let needed_bytes = footprint(size);
+    /// Promises room in the folder that has most of it.
+    pub fn reserve(&mut self, cell: CellId, size: u64) -> Result<Place, PutError> {
+        if self.cells.contains_key(&cell) || self.leaving.contains_key(&cell) || self.incoming.contains_key(&cell) {
+            return Err(PutError::Busy { cell });
+        }
+        let emptiest = self.rooms.iter_mut().enumerate().max_by_key(|(_, room)| room.free_bytes());
+        let Some((folder, room)) = emptiest else { return Err(PutError::NoRoom { needed_bytes: size, free_bytes: 0 }) };
+        let (needed_bytes, free_bytes) = (room.footprint_bytes(size), room.free_bytes());
         if needed_bytes > free_bytes {
             return Err(PutError::NoRoom { needed_bytes, free_bytes });
         }
-        if self.cells.contains_key(&cell) || self.leaving.contains(&cell) || !self.incoming.insert(cell) {
-            return Err(PutError::Busy { cell });
+        room.cells_bytes += needed_bytes;
+        room.promised_bytes += needed_bytes;
+        let place = Place { folder, size, disk_bytes: needed_bytes };
+        self.incoming.insert(cell, place);
+        Ok(place)
+    }
+
+    /// A reserved cell did not come.
+    pub fn release(&mut self, cell: &CellId) {
+        if let Some(place) = self.incoming.remove(cell) {
+            let room = self.room(place.folder);
+            room.cells_bytes -= place.disk_bytes;
+            room.promised_bytes -= place.disk_bytes;
         }
-        self.used_bytes += needed_bytes;
-        Ok(())
     }
 
-    pub(super) fn release(&mut self, cell: &CellId, size: u64) {
-        if self.incoming.remove(cell) {
-            self.used_bytes -= footprint(size);
+    /// The cell is in `place`: reserved before, or found there.
+    pub fn commit(&mut self, cell: CellId, place: Place) {
+        self.release(&cell);
+        self.room(place.folder).cells_bytes += place.disk_bytes;
+        self.cells.insert(cell, place);
+    }
+
+    /// Takes a held cell off the list; until [`Self::left`] it cannot come again.
+    pub fn leave(&mut self, cell: &CellId) -> Option<Place> {
+        let place = self.cells.remove(cell)?;
+        self.leaving.insert(*cell, place);
+        Some(place)
+    }
+
+    /// Its files are gone, but for `stuck_bytes` that will not go: those cost until the next start.
+    pub fn left(&mut self, cell: &CellId, stuck_bytes: u64) {
+        if let Some(place) = self.leaving.remove(cell) {
+            let room = self.room(place.folder);
+            room.cells_bytes -= place.disk_bytes;
+            room.frame_bytes += stuck_bytes;
         }
     }
 
-    /// The cell is in place: reserved before, or found at start.
-    pub(super) fn commit(&mut self, cell: CellId, size: u64) {
-        if !self.incoming.remove(&cell) {
-            self.used_bytes += footprint(size);
+    /// A folder is not there any more; answers what was in it.
+    pub fn vanish(&mut self, folder: usize) -> Vec<CellId> {
+        let room = self.room(folder);
+        (room.present, room.cells_bytes, room.promised_bytes, room.frame_bytes) = (false, 0, 0, 0);
+        room.shelves.clear();
+        let gone: Vec<_> =
+            self.cells.iter().filter(|(_, place)| place.folder == folder).map(|(cell, _)| *cell).collect();
+        gone.iter().for_each(|cell| _ = self.cells.remove(cell));
+        // Whoever writes or removes there hears it from the disk; nothing is left to give back.
+        self.incoming.retain(|_, place| place.folder != folder);
+        self.leaving.retain(|_, place| place.folder != folder);
+        gone
+    }
+
+    pub fn cells(&self) -> Vec<HeldCell> {
+        self.cells.iter().map(|(cell, place)| HeldCell { cell: *cell, size: place.size }).collect()
+    }
+
+    /// The first held cell after `after`, in the order of names.
+    pub fn next_after(&self, after: Option<CellId>) -> Option<CellId> {
+        use std::ops::Bound::{Excluded, Unbounded};
+        let from = after.map_or(Unbounded, Excluded);
+        self.cells.range((from, Unbounded)).next().map(|(cell, _)| *cell)
+    }
+
+    pub fn usage(&self) -> Usage {
+        let present = || self.rooms.iter().filter(|room| room.present);
+        Usage {
+            // What a full disk cannot take is not promised to anybody.
+            quota_bytes: present().map(|room| room.used_bytes() + room.free_bytes()).sum(),
+            used_bytes: present().map(Room::used_bytes).sum(),
+            cells: self.cells.len() as u64,
         }
-        self.cells.insert(cell, size);
-    }
-
-    /// Takes a held cell off the list; until [`Self::left`] it cannot come again. Says whether it was held.
-    pub(super) fn leave(&mut self, cell: &CellId) -> bool {
-        let Some(size) = self.cells.remove(cell) else { return false };
-        self.used_bytes -= footprint(size);
-        self.leaving.insert(*cell)
-    }
-
-    /// Its files are gone, or will not go.
-    pub(super) fn left(&mut self, cell: &CellId) {
-        self.leaving.remove(cell);
-    }
-
-    pub(super) fn cells(&self) -> Vec<HeldCell> {
-        self.cells.iter().map(|(cell, size)| HeldCell { cell: *cell, size: *size }).collect()
-    }
-
-    pub(super) fn usage(&self) -> Usage {
-        Usage { quota_bytes: self.quota_bytes, used_bytes: self.used_bytes, cells: self.cells.len() as u64 }
     }
 }
 
-/// What a cell of `size` bytes costs: itself and its hashes.
-fn footprint(size: u64) -> u64 {
-    size + ChunkHashes::encoded_len(size) as u64
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn room(quota_bytes: u64) -> Room {
+        Room {
+            quota_bytes,
+            frame_bytes: 4_096,
+            disk_free_bytes: 1 << 40,
+            block_bytes: 4_096,
+            present: true,
+            ..Room::absent()
+        }
+    }
+
+    fn cell(number: u8) -> CellId {
+        CellId([number; 32])
+    }
+
+    #[test]
+    fn cells_go_where_most_room_is_and_never_beyond_the_disk() {
+        let mut index = Index::default();
+        index.add_room(room(100_000));
+        index.add_room(room(200_000));
+        assert_eq!(index.reserve(cell(1), 140_000).unwrap().folder, 1);
+        assert_eq!(index.reserve(cell(2), 50_000).unwrap().folder, 0);
+        (index.room(0).disk_free_bytes, index.room(1).disk_free_bytes) = (90_000, 160_000);
+        let full = index.reserve(cell(3), 20_000).unwrap_err();
+        assert!(
+            matches!(full, PutError::NoRoom { free_bytes: 24_464, .. }),
+            "what is on its way needs the disk: {full}"
+        );
+        assert!(matches!(index.reserve(cell(1), 1), Err(PutError::Busy { .. })));
+    }
+
+    #[test]
+    fn a_folder_that_vanishes_takes_its_cells_and_its_quota_along() {
+        let mut index = Index::default();
+        index.add_room(room(100_000));
+        index.add_room(room(200_000));
+        let place = index.reserve(cell(1), 10_000).unwrap();
+        index.commit(cell(1), place);
+        index.reserve(cell(2), 10_000).unwrap();
+        assert_eq!(index.vanish(1), [cell(1)]);
+        index.release(&cell(2));
+        assert_eq!(index.usage(), Usage { quota_bytes: 100_000, used_bytes: 4_096, cells: 0 });
+        assert_eq!(index.next_after(None), None);
+    }
+
+    proptest! {
+        #[test]
+        fn every_byte_that_is_taken_comes_back(steps in prop::collection::vec((0..4u8, 0..6u8, 1..60_000u64), 1..60)) {
+            let mut index = Index::default();
+            index.add_room(room(150_000));
+            index.add_room(room(100_000));
+            for (step, name, size) in steps {
+                let cell = cell(name);
+                match step {
+                    0 => _ = index.reserve(cell, size),
+                    1 => index.release(&cell),
+                    2 => if let Some(place) = index.incoming.get(&cell).copied() { index.commit(cell, place) },
+                    _ => if index.leave(&cell).is_some() { index.left(&cell, 0) },
+                }
+                for room in &index.rooms {
+                    prop_assert!(room.used_bytes() <= room.quota_bytes);
+                }
+            }
+            let names: Vec<_> = (0..6).map(cell).collect();
+            for cell in &names {
+                index.release(cell);
+                if index.leave(cell).is_some() {
+                    index.left(cell, 0);
+                }
+            }
+            prop_assert_eq!(index.usage().used_bytes, 2 * 4_096);
+            prop_assert!(index.rooms.iter().all(|room| room.promised_bytes == 0));
+        }
+    }
 }

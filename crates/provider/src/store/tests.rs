@@ -1,6 +1,7 @@
 //! The store on a disk that is full, rotten, or was left in the middle of something.
 
 use super::*;
+use chainflix_cell::ChunkHashes;
 use std::os::unix::fs::FileExt;
 
 fn sealed(size: usize) -> (CellId, Vec<u8>) {
@@ -19,6 +20,13 @@ fn put(store: &Arc<Store>, cell: CellId, bytes: &[u8]) -> Result<(), PutError> {
     }
 }
 
+/// What the whole folder takes, as its owner would look it up.
+fn du(folder: &Path) -> u64 {
+    let output = std::process::Command::new("du").args(["-s", "-B1"]).arg(folder).output().unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    text.split_whitespace().next().and_then(|bytes| bytes.parse().ok()).expect("du prints a number first")
+}
+
 #[test]
 fn a_restart_keeps_whole_cells_and_nothing_else() {
     let folder = tempfile::tempdir().unwrap();
@@ -26,19 +34,19 @@ fn a_restart_keeps_whole_cells_and_nothing_else() {
     let store = Store::open(folder.path(), 1 << 20).unwrap();
     put(&store, cell, &bytes).unwrap();
     let used = store.usage();
-    assert_eq!((used.cells, used.used_bytes), (1, 100_000 + 7 * 32));
+    assert_eq!((used.cells, used.used_bytes), (1, du(folder.path())));
     // What a crash can leave: a half in tmp, hashes without a cell, a cell without hashes.
     let Put::Write(half) = store.put(sealed(5).0, 5).unwrap() else { unreachable!() };
     std::mem::forget(half);
     let (orphan, _) = sealed(7);
-    fs::create_dir_all(store.cell_folder(&orphan)).unwrap();
-    fs::write(store.hashes_path(&orphan), [0; 32]).unwrap();
+    fs::create_dir_all(store.folder(0).shelf(&orphan)).unwrap();
+    fs::write(store.folder(0).hashes_path(&orphan), [0; 32]).unwrap();
     let (bare, _) = sealed(8);
-    fs::create_dir_all(store.cell_folder(&bare)).unwrap();
-    fs::write(store.cell_path(&bare), [0; 8]).unwrap();
-    let (orphan_path, bare_path) = (store.hashes_path(&orphan), store.cell_path(&bare));
+    fs::create_dir_all(store.folder(0).shelf(&bare)).unwrap();
+    fs::write(store.folder(0).cell_path(&bare), [0; 8]).unwrap();
+    let (orphan_path, bare_path) = (store.folder(0).hashes_path(&orphan), store.folder(0).cell_path(&bare));
     // The forgotten put keeps the old store alive, and with it the lock.
-    store._lock.unlock().unwrap();
+    store.folder(0).lock.take();
 
     let store = Store::open(folder.path(), 1 << 20).unwrap();
     assert_eq!(store.usage(), used);
@@ -53,19 +61,21 @@ fn a_restart_keeps_whole_cells_and_nothing_else() {
 #[test]
 fn the_quota_counts_what_is_promised_too() {
     let folder = tempfile::tempdir().unwrap();
-    let store = Store::open(folder.path(), 100_000).unwrap();
+    let store = Store::open(folder.path(), 128 << 10).unwrap();
+    let empty = store.usage().used_bytes;
     let (first, bytes) = sealed(60_000);
     let Put::Write(promised) = store.put(first, 60_000).unwrap() else { unreachable!() };
     let (second, _) = sealed(50_000);
-    assert!(matches!(store.put(second, 50_000), Err(PutError::NoRoom { free_bytes: 39_872, .. })));
+    assert!(matches!(store.put(second, 50_000), Err(PutError::NoRoom { .. })));
+    assert!(store.usage().used_bytes >= empty + 60_000);
     assert!(matches!(store.put(first, 1), Err(PutError::Busy { .. })));
     drop(promised);
-    assert_eq!(store.usage().used_bytes, 0);
+    assert_eq!(store.usage().used_bytes, empty);
     put(&store, first, &bytes).unwrap();
     assert!(matches!(store.put(first, 60_000), Ok(Put::Held)));
     assert!(store.delete(&first).unwrap());
     assert!(!store.delete(&first).unwrap());
-    assert_eq!(store.usage().used_bytes, 0);
+    assert_eq!(store.usage().used_bytes, du(folder.path()), "the shelf stays");
 }
 
 #[test]
@@ -82,7 +92,7 @@ fn bytes_of_another_name_or_length_leave_no_trace() {
     assert!(matches!(incoming.commit(), Err(PutError::Length { actual: 0, .. })));
     assert!(matches!(store.put(cell, 0), Err(PutError::Size { .. })));
     assert!(matches!(store.put(cell, CELL_BYTES_MAX + 1), Err(PutError::Size { .. })));
-    assert_eq!((store.usage().used_bytes, store.cells().len()), (0, 0));
+    assert_eq!((store.usage().used_bytes, store.cells().len()), (du(folder.path()), 0));
     assert_eq!(fs::read_dir(folder.path().join("tmp")).unwrap().count(), 0);
 }
 
@@ -93,7 +103,7 @@ fn a_flipped_bit_on_disk_is_noticed_and_the_cell_dropped() {
     let (cell, bytes) = sealed(50_000);
     put(&store, cell, &bytes).unwrap();
     let mut changes = store.changes();
-    let file = fs::OpenOptions::new().write(true).open(store.cell_path(&cell)).unwrap();
+    let file = fs::OpenOptions::new().write(true).open(store.folder(0).cell_path(&cell)).unwrap();
     file.write_all_at(&[bytes[40_000] ^ 4], 40_000).unwrap();
     let stored = store.read(&cell).unwrap().unwrap();
     assert_eq!(stored.chunks(0, 2).unwrap(), bytes[..32_768]);
@@ -113,10 +123,10 @@ fn damaged_hashes_and_vanished_files_are_damage_too() {
     let store = Store::open(folder.path(), 1 << 20).unwrap();
     let (cell, bytes) = sealed(50_000);
     put(&store, cell, &bytes).unwrap();
-    fs::write(store.hashes_path(&cell), [0; 128]).unwrap();
+    fs::write(store.folder(0).hashes_path(&cell), [0; 128]).unwrap();
     assert!(matches!(store.read(&cell), Err(ReadError::Hashes { .. })));
     put(&store, cell, &bytes).unwrap();
-    fs::remove_file(store.cell_path(&cell)).unwrap();
+    fs::remove_file(store.folder(0).cell_path(&cell)).unwrap();
     assert!(store.read(&cell).unwrap_err().is_damage());
     assert_eq!(store.usage().cells, 0);
 }
@@ -130,14 +140,15 @@ fn a_disk_that_refuses_is_an_error_and_costs_no_room() {
     let tmp = folder.path().join("tmp");
     fs::remove_dir(&tmp).unwrap();
     fs::write(&tmp, []).unwrap();
+    let empty = store.usage().used_bytes;
     assert!(matches!(put(&store, cell, &bytes), Err(PutError::Disk { .. })));
-    assert_eq!(store.usage().used_bytes, 0);
+    assert_eq!(store.usage().used_bytes, empty);
     fs::remove_file(&tmp).unwrap();
     fs::create_dir(&tmp).unwrap();
-    let shelf = store.cell_folder(&cell);
+    let shelf = store.folder(0).shelf(&cell);
     fs::write(&shelf, []).unwrap();
     assert!(matches!(put(&store, cell, &bytes), Err(PutError::Disk { .. })));
-    assert_eq!((store.usage().used_bytes, fs::read_dir(&tmp).unwrap().count()), (0, 0));
+    assert_eq!((store.usage().used_bytes, fs::read_dir(&tmp).unwrap().count()), (empty, 0));
     fs::remove_file(&shelf).unwrap();
     put(&store, cell, &bytes).unwrap();
 }
@@ -147,4 +158,75 @@ fn a_folder_belongs_to_one_process() {
     let folder = tempfile::tempdir().unwrap();
     let _store = Store::open(folder.path(), 1).unwrap();
     assert!(matches!(Store::open(folder.path(), 1), Err(StoreOpenError::InUse { .. })));
+}
+
+#[test]
+fn accounting_is_what_du_says_and_never_above_the_quota() {
+    let folder = tempfile::tempdir().unwrap();
+    let quota_bytes = 2 << 20;
+    let store = Store::open(folder.path(), quota_bytes).unwrap();
+    assert_eq!(store.usage().used_bytes, du(folder.path()));
+    let mut held = Vec::new();
+    for size in (1..).map(|number| number * 7_919) {
+        let (cell, bytes) = sealed(size);
+        match put(&store, cell, &bytes) {
+            Ok(()) => held.push(cell),
+            Err(PutError::NoRoom { .. }) => break,
+            Err(error) => panic!("{error}"),
+        }
+        assert_eq!(store.usage().used_bytes, du(folder.path()));
+        assert!(du(folder.path()) <= quota_bytes);
+    }
+    assert!(held.len() > 10, "{}", held.len());
+    for cell in &held[..5] {
+        assert!(store.delete(cell).unwrap());
+        assert_eq!(store.usage().used_bytes, du(folder.path()));
+    }
+    let used = store.usage();
+    drop(store);
+    assert_eq!(Store::open(folder.path(), quota_bytes).unwrap().usage(), used);
+}
+
+#[test]
+fn a_folder_that_vanishes_is_an_event_and_its_cells_come_back_with_it() {
+    let home = tempfile::tempdir().unwrap();
+    let paths = [home.path().join("a"), home.path().join("b")];
+    let folders = paths.clone().map(|path| StoreFolder { path, quota_bytes: 1 << 20 });
+    let store = Store::open_all(&folders).unwrap();
+    let cells: Vec<_> = (0..6).map(|number| sealed(50_000 + number)).collect();
+    cells.iter().for_each(|(cell, bytes)| put(&store, *cell, bytes).unwrap());
+    let both = store.usage();
+    assert_eq!((both.cells, both.used_bytes), (6, du(&paths[0]) + du(&paths[1])));
+
+    let mut changes = store.changes();
+    let away = home.path().join("unplugged");
+    fs::rename(&paths[1], &away).unwrap();
+    // Where a disk was mounted an empty folder stays.
+    fs::create_dir(&paths[1]).unwrap();
+    store.look();
+    assert_eq!(store.missing(), [paths[1].clone()]);
+    let one = store.usage();
+    assert_eq!((one.cells, one.used_bytes), (3, du(&paths[0])), "a cell goes where most room is, so each had half");
+    assert!(one.quota_bytes <= 1 << 20);
+    let lost = std::iter::from_fn(|| changes.try_recv().ok());
+    assert_eq!(lost.filter(|change| matches!(change, StoreChange::Lost(_))).count(), 3);
+    let (fresh, bytes) = sealed(70_000);
+    put(&store, fresh, &bytes).unwrap();
+    assert_eq!(fs::read_dir(&paths[1]).unwrap().count(), 0, "nothing is written below the mount point");
+
+    // A start without the disk waits for it, and fills nothing else.
+    drop((changes, store));
+    let store = Store::open_all(&folders).unwrap();
+    assert_eq!((store.missing(), store.usage().cells), (vec![paths[1].clone()], 4));
+    assert_eq!(fs::read_dir(&paths[1]).unwrap().count(), 0);
+
+    let mut changes = store.changes();
+    fs::remove_dir(&paths[1]).unwrap();
+    fs::rename(&away, &paths[1]).unwrap();
+    store.look();
+    assert_eq!((store.missing().len(), store.usage().cells), (0, 7));
+    assert_eq!(std::iter::from_fn(|| changes.try_recv().ok()).count(), 3);
+    for (cell, bytes) in &cells {
+        assert_eq!(store.read(cell).unwrap().unwrap().chunks(0, 100).unwrap(), *bytes);
+    }
 }

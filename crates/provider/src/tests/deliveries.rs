@@ -161,7 +161,7 @@ async fn garbage_is_refused_and_strangers_may_not_touch_the_store() {
     let error = put_cell(&controller.dialer(), node, CellId([1; 32]), 64 << 20).await.unwrap_err();
     assert!(matches!(error, StoreError::Refused { refusal: StoreRefusal::NoRoom, .. }), "{error:?}");
     delete_cell(&controller.dialer(), node, cell).await.unwrap();
-    assert_eq!(peer.store.usage().used_bytes, 0);
+    assert_eq!(peer.store.usage().cells, 0);
     controller.close().await;
     viewer.close().await;
 }

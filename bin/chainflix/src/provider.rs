@@ -1,0 +1,261 @@
+//! `chainflix provider`: give disk to a network, look how it does, and leave in order.
+
+use crate::{
+    output::{note, say, wrong_use},
+    run::{end_if_stuck, until_told},
+};
+use anyhow::{Context as _, Result, bail};
+use chainflix_node::{
+    RoleConfig,
+    config::{ProviderConfig, QuietHours},
+    join::{JoinCard, ProviderPlan},
+    provider::{OWN_HEADER, ProviderMode, ProviderReport, Reach, page_url},
+};
+use clap::{Args, Subcommand};
+use indicatif::{ProgressBar, ProgressStyle};
+use serde_json::json;
+use std::{
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+/// Pause between looks at a provider that leaves.
+const LOOK: Duration = Duration::from_secs(2);
+/// How long its page may take to answer.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Give disk space to a network, and earn by what is fetched from it
+#[derive(Args)]
+#[command(after_help = "Example: chainflix provider init my-disk --join join.toml --quota-gb 200")]
+pub struct Provider {
+    #[command(subcommand)]
+    deed: Deed,
+}
+
+#[derive(Subcommand)]
+enum Deed {
+    Init(Init),
+    /// Store and serve until Ctrl-C
+    #[command(after_help = "Example: chainflix provider run --config my-disk/config.toml")]
+    Run(At),
+    /// Say how a running provider does: room, reach, earnings
+    #[command(after_help = "Example: chainflix provider status --config my-disk/config.toml --json")]
+    Status {
+        #[command(flatten)]
+        at: At,
+        /// Say it as JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Leave the network in order: wait until others have every cell that this provider holds
+    #[command(after_help = "Example: chainflix provider exit --config my-disk/config.toml")]
+    Exit(At),
+}
+
+#[derive(Args)]
+struct At {
+    /// The provider's configuration (TOML); `chainflix provider init` writes it
+    #[arg(long, value_name = "FILE")]
+    config: PathBuf,
+}
+
+/// Make keys and a configuration for a provider of a network that runs
+#[derive(Args)]
+#[command(after_help = "Example: chainflix provider init my-disk --join join.toml --quota-gb 200 --region KR \\
+         --uplink-mbit 20 --quiet-hours 08:00-09:30")]
+struct Init {
+    /// The folder of keys and cells
+    dir: PathBuf,
+    /// What the network gives to those who join: `join.toml` beside its genesis
+    #[arg(long, value_name = "FILE")]
+    join: PathBuf,
+    /// Most gigabytes it may take on the disk
+    #[arg(long, value_name = "GB", value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
+    quota_gb: u64,
+    /// Where it stands; copies are spread over regions
+    #[arg(long, default_value = "")]
+    region: String,
+    /// Most megabits a second it may send, of all your line; 0 for no limit
+    #[arg(long, value_name = "MBIT", default_value_t = 0)]
+    uplink_mbit: u64,
+    /// Hours of the day in which it rests, by this machine's clock
+    #[arg(long, value_name = "FROM-TO")]
+    quiet_hours: Option<QuietHours>,
+    /// Its UDP socket
+    #[arg(long, default_value = "0.0.0.0:28100")]
+    listen: SocketAddr,
+    /// Its page, on this machine
+    #[arg(long, default_value = "127.0.0.1:8090")]
+    page_listen: SocketAddr,
+}
+
+impl Provider {
+    /// Whether this command is a process that runs on.
+    pub fn runs(&self) -> bool {
+        matches!(self.deed, Deed::Run(_))
+    }
+
+    pub async fn start(self) -> Result<()> {
+        match self.deed {
+            Deed::Init(init) => init.start(),
+            Deed::Run(at) => {
+                let config = RoleConfig::Provider(at.read()?);
+                let shutdown = until_told(false)?;
+                end_if_stuck(shutdown.clone());
+                chainflix_node::run(config, shutdown).await
+            }
+            Deed::Status { at, json } => status(&at, json).await,
+            Deed::Exit(at) => exit(&at).await,
+        }
+    }
+}
+
+impl At {
+    fn read(&self) -> Result<ProviderConfig> {
+        match RoleConfig::read(&self.config)? {
+            RoleConfig::Provider(config) => Ok(config),
+            other => Err(wrong_use(format!("{} configures a {}, not a provider", self.config.display(), other.name()))),
+        }
+    }
+
+    fn page(&self) -> Result<String> {
+        page_url(&self.read()?).ok_or_else(|| {
+            wrong_use(format!(
+                "{} shows no page to ask; add: page-listen = \"127.0.0.1:8090\", and start the provider again",
+                self.config.display()
+            ))
+        })
+    }
+}
+
+impl Init {
+    fn start(self) -> Result<()> {
+        let card = JoinCard::read(&self.join)?;
+        let plan = ProviderPlan {
+            quota_bytes: self.quota_gb.saturating_mul(1_000_000_000),
+            region: self.region,
+            uplink_bytes_per_s: self.uplink_mbit.saturating_mul(1_000_000 / 8),
+            quiet_hours: self.quiet_hours,
+            listen: self.listen,
+            page_listen: self.page_listen,
+        };
+        let account = card.write_provider(&self.dir, &plan)?;
+        let config = self.dir.join("config.toml");
+        say(format_args!("account  {}", account.to_checksum()));
+        say(format_args!("cells    {}, at most {} GB", self.dir.join("cells").display(), self.quota_gb));
+        say(format_args!("page     http://{}", self.page_listen));
+        say("");
+        say(
+            "Send the account a little CFX: registering it on the chain is a transaction. Keep account.key safe; it is paid.",
+        );
+        say(format_args!("Then start it: chainflix provider run --config {}", config.display()));
+        Ok(())
+    }
+}
+
+async fn ask(request: reqwest::RequestBuilder, page: &str) -> Result<ProviderReport> {
+    let answer = request.timeout(PATIENCE).send().await;
+    let answer = answer.with_context(|| format!("nothing answers at {page}; is the provider running?"))?;
+    answer.error_for_status()?.json().await.with_context(|| format!("{page} is not a provider's page"))
+}
+
+async fn report(page: &str) -> Result<ProviderReport> {
+    ask(reqwest::Client::new().get(format!("{page}/status.json")), page).await
+}
+
+async fn status(at: &At, as_json: bool) -> Result<()> {
+    let page = at.page()?;
+    let report = report(&page).await?;
+    if as_json {
+        say(json!(report));
+        return Ok(());
+    }
+    let (status, usage) = (&report.status, &report.status.usage);
+    say(format_args!("account    {}", report.account.to_checksum()));
+    say(format_args!("room       {} of {} in {} cells", size(usage.used_bytes), size(usage.quota_bytes), usage.cells));
+    say(format_args!("sent       {}, {} receipts", size(status.delivered_bytes), status.receipts));
+    say(format_args!("scrubbed   {} cells, {} damaged", status.scrubbed_cells, status.damaged_cells));
+    say(format_args!("mode       {}", mode(&report)));
+    say(format_args!("reach      {}", reach(&report.reach)));
+    say(format_args!(
+        "registered {}",
+        if report.registered { "yes" } else { "not yet; the account needs a little CFX" }
+    ));
+    for folder in &report.missing_folders {
+        say(format_args!("missing    {}: its disk is not there", folder.display()));
+    }
+    match &report.coins {
+        Some(coins) => say(format_args!(
+            "coins      {} wei to spend, {} gwei being audited, {} gwei not yet to spend",
+            coins.balance_wei, coins.pending_gwei, coins.vesting_gwei
+        )),
+        None => say("coins      no validator answers"),
+    }
+    say(format_args!("page       {page}"));
+    Ok(())
+}
+
+fn mode(report: &ProviderReport) -> String {
+    match (report.status.mode, report.status.needed_cells) {
+        (ProviderMode::Open, _) => "stores and serves".into(),
+        (ProviderMode::Quiet, _) => "quiet hours: nothing is begun".into(),
+        (ProviderMode::Leaving, Some(0)) => "may be switched off: everything is elsewhere".into(),
+        (ProviderMode::Leaving, Some(cells)) => format!("leaving; others still need {cells} of its cells"),
+        (ProviderMode::Leaving, None) => "leaving; the controllers have not answered yet".into(),
+    }
+}
+
+fn reach(reach: &Reach) -> String {
+    match reach {
+        Reach::Public { addresses } => {
+            let addresses: Vec<_> = addresses.iter().map(ToString::to_string).collect();
+            format!("directly at {}, wherever the other side's router allows", addresses.join(", "))
+        }
+        Reach::Relay { url } => format!(
+            "through the relay {url}; for direct connections set map-port = true, or forward overlay.listen's UDP port"
+        ),
+        Reach::Local { .. } => {
+            "from its own network alone: configure a relay, or forward overlay.listen's UDP port".into()
+        }
+        Reach::Nowhere => "nobody reaches it: is the machine connected?".into(),
+    }
+}
+
+fn size(bytes: u64) -> String {
+    indicatif::DecimalBytes(bytes).to_string()
+}
+
+/// Asks the provider to leave, and waits until it may be switched off.
+async fn exit(at: &At) -> Result<()> {
+    let page = at.page()?;
+    let asked = reqwest::Client::new().post(format!("{page}/leave")).header(OWN_HEADER, "leave");
+    let mut latest = ask(asked, &page).await?;
+    let all = latest.status.usage.cells;
+    let bar = ProgressBar::new(all).with_message("cells that others have");
+    // The template is a constant, and a bad one would only look worse.
+    let style = ProgressStyle::with_template("{msg} {bar:40} {pos} of {len}  {elapsed}");
+    bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
+    loop {
+        match latest.status.needed_cells {
+            Some(0) => break,
+            Some(needed) => bar.set_position(all.saturating_sub(needed)),
+            None => {}
+        }
+        tokio::time::sleep(LOOK).await;
+        latest = match report(&page).await {
+            Ok(report) => report,
+            Err(error) => {
+                bail!(error.context("the provider stopped before its cells were elsewhere; start it and try again"))
+            }
+        };
+    }
+    bar.finish_and_clear();
+    note("Others have every cell. Stop the provider, keep account.key, and delete the rest when you like.");
+    say(format_args!("may-go {}", folder(&at.config).display()));
+    Ok(())
+}
+
+fn folder(config: &Path) -> &Path {
+    config.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}

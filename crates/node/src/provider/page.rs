@@ -1,0 +1,58 @@
+//! A provider's own page: what it gives, what it did, whether others reach it and what to do if not.
+//!
+//! ```text
+//! GET  /             the page, in Korean or English        GET /status.json     the same for programs
+//! POST /leave        begins to leave; needs the header x-chainflix
+//! ```
+//!
+//! For the operator alone: it listens on this machine. A page of somebody else's in the operator's browser can neither
+//! read it (it answers to its own name only, which stops rebinding of names) nor send (no foreign page can set the header).
+
+use super::report::{ProviderReport, Reporter};
+use axum::{
+    Json, Router,
+    extract::{Request, State},
+    http::{HeaderMap, StatusCode, header},
+    middleware::{Next, from_fn},
+    response::{Html, IntoResponse, Response},
+    routing::{get, post},
+};
+use std::{net::IpAddr, sync::Arc};
+
+/// What no foreign page can send without being asked first.
+pub const OWN_HEADER: &str = "x-chainflix";
+/// Polls `/status.json`; has all words in both languages.
+const PAGE: &str = include_str!("page.html");
+
+/// The page's routes.
+pub(super) fn router(reporter: Arc<Reporter>) -> Router {
+    Router::new()
+        .route("/", get(async || ([(header::CACHE_CONTROL, "no-store")], Html(PAGE))))
+        .route("/status.json", get(status))
+        .route("/leave", post(leave))
+        .layer(from_fn(own_name))
+        .with_state(reporter)
+}
+
+async fn status(State(reporter): State<Arc<Reporter>>) -> Json<ProviderReport> {
+    Json(reporter.report().await)
+}
+
+async fn leave(State(reporter): State<Arc<Reporter>>, headers: HeaderMap) -> Response {
+    if !headers.contains_key(OWN_HEADER) {
+        return (StatusCode::FORBIDDEN, "this page alone may ask for that\n").into_response();
+    }
+    reporter.leave();
+    Json(reporter.report().await).into_response()
+}
+
+/// Refuses requests for another host's name: a name that was bound to this address anew.
+async fn own_name(request: Request, next: Next) -> Response {
+    let host = request.headers().get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
+    let name = host.rsplit_once(':').map_or(host, |(name, _)| name).trim_matches(['[', ']']);
+    if name == "localhost" || name.parse::<IpAddr>().is_ok() {
+        next.run(request).await
+    } else {
+        (StatusCode::MISDIRECTED_REQUEST, "this page answers to its address alone\n").into_response()
+    }
+}

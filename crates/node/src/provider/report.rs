@@ -1,0 +1,164 @@
+//! What a provider tells its operator.
+
+use crate::config::ProviderConfig;
+use chainflix_overlay::Dialer;
+use chainflix_primitives::{AccountAddress, NodeId};
+use chainflix_provider::{Provider, ProviderStatus, Store};
+use chainflix_rpc::{
+    Client,
+    types::{AccountQuery, AccountReport},
+};
+use serde::{Deserialize, Serialize};
+use std::{
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
+    path::PathBuf,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+use tokio::time::timeout;
+
+/// How long validators may take to tell the account's coins; the page does not wait for them.
+const COINS_PATIENCE: Duration = Duration::from_secs(2);
+
+/// Everything about a running provider.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ProviderReport {
+    /// Who is paid.
+    pub account: AccountAddress,
+    /// Where it is reached.
+    pub node: NodeId,
+    /// Where it stands, in the operator's words.
+    pub region: String,
+    /// Room, deliveries, receipts, upkeep.
+    pub status: ProviderStatus,
+    /// Folders that are not there now: a disk that was unplugged, or failed.
+    pub missing_folders: Vec<PathBuf>,
+    /// How others come to it.
+    pub reach: Reach,
+    /// Whether the registry names it: before that nobody sends it anything.
+    pub registered: bool,
+    /// The account's coins; `None` while no validator answers.
+    pub coins: Option<Coins>,
+}
+
+/// What the account has, in the chain's units.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Coins {
+    /// To be spent now, in wei, as decimal digits.
+    pub balance_wei: String,
+    /// Voted for and not awarded yet, in gwei, as decimal digits.
+    pub pending_gwei: String,
+    /// Awarded and not to be spent yet, in gwei, as decimal digits.
+    pub vesting_gwei: String,
+}
+
+/// How others come to this node, as far as it can know.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", tag = "kind")]
+pub enum Reach {
+    /// At a public address: directly wherever the other side's router allows.
+    Public { addresses: Vec<SocketAddr> },
+    /// Through the relay alone.
+    Relay { url: String },
+    /// From its own network alone.
+    Local { addresses: Vec<SocketAddr> },
+    /// Not at all.
+    Nowhere,
+}
+
+impl Reach {
+    fn of(direct: Vec<SocketAddr>, relay: Option<String>) -> Self {
+        let public: Vec<_> = direct.iter().copied().filter(|address| is_public(address.ip())).collect();
+        match relay {
+            _ if !public.is_empty() => Self::Public { addresses: public },
+            Some(url) => Self::Relay { url },
+            None if direct.is_empty() => Self::Nowhere,
+            None => Self::Local { addresses: direct },
+        }
+    }
+}
+
+/// Whether an address means the same everywhere (RFC 6890, without the rarer ranges).
+fn is_public(address: IpAddr) -> bool {
+    // Carrier-grade NAT, RFC 6598.
+    let is_shared = |ip: Ipv4Addr| ip.octets()[0] == 100 && ip.octets()[1] & 0xc0 == 64;
+    let is_local = |ip: Ipv6Addr| ip.is_unique_local() || ip.is_unicast_link_local();
+    match address.to_canonical() {
+        IpAddr::V4(ip) => {
+            !(ip.is_private() || ip.is_loopback() || ip.is_link_local() || ip.is_unspecified() || is_shared(ip))
+        }
+        IpAddr::V6(ip) => !(ip.is_loopback() || ip.is_unspecified() || is_local(ip)),
+    }
+}
+
+/// Puts reports together.
+pub(super) struct Reporter {
+    pub provider: Arc<Provider>,
+    pub store: Arc<Store>,
+    pub dialer: Dialer,
+    pub client: Client,
+    pub account: AccountAddress,
+    pub region: String,
+    pub registered: Arc<AtomicBool>,
+}
+
+impl Reporter {
+    pub async fn report(&self) -> ProviderReport {
+        let ways = self.dialer.ways();
+        ProviderReport {
+            account: self.account,
+            node: ways.node,
+            region: self.region.clone(),
+            status: self.provider.status(),
+            missing_folders: self.store.missing(),
+            reach: Reach::of(ways.direct, ways.relay),
+            registered: self.registered.load(Ordering::Relaxed),
+            coins: self.coins().await,
+        }
+    }
+
+    /// From now on the provider leaves; see [`Provider::leave`].
+    pub fn leave(&self) {
+        tracing::info!("asked to leave: cells are copied elsewhere first");
+        self.provider.leave();
+    }
+
+    async fn coins(&self) -> Option<Coins> {
+        let query = AccountQuery { account: self.account, count: 1, from: None };
+        let asked = self.client.call::<AccountReport>("cfx_account", [query]);
+        let report = timeout(COINS_PATIENCE, asked).await.ok()?.ok()?;
+        Some(Coins {
+            balance_wei: report.balance_wei.to_string(),
+            pending_gwei: report.pending_gwei.to_string(),
+            vesting_gwei: report.vesting_gwei.to_string(),
+        })
+    }
+}
+
+/// Where a provider's page is: what [`ProviderConfig::page_listen`] says, as a URL.
+pub fn page_url(config: &ProviderConfig) -> Option<String> {
+    config.page_listen.map(|listen| format!("http://{listen}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reach_is_told_from_addresses() {
+        let addresses = |texts: &[&str]| texts.iter().map(|text| text.parse().unwrap()).collect::<Vec<SocketAddr>>();
+        let relay = || Some("https://relay:1".to_owned());
+        let home = addresses(&["192.168.0.7:4000", "[fe80::1]:4000", "100.64.3.3:4000"]);
+        assert_eq!(Reach::of(home.clone(), relay()), Reach::Relay { url: "https://relay:1".into() });
+        assert_eq!(Reach::of(home.clone(), None), Reach::Local { addresses: home.clone() });
+        assert_eq!(Reach::of(Vec::new(), None), Reach::Nowhere);
+        let public = addresses(&["203.0.113.9:4000", "[2001:db8::1]:4000"]);
+        let both = [home, public.clone()].concat();
+        assert_eq!(Reach::of(both, relay()), Reach::Public { addresses: public });
+    }
+}

@@ -1,0 +1,143 @@
+//! Looks after the store: folders that come and go, bits that rot.
+//!
+//! ```text
+//! every few seconds ─▶ Store::look      which folders are there, what their disks have left
+//! all the time      ─▶ next cell ─▶ read a MiB, check, pause ─▶ … ─▶ whole, or dropped ─▶ the controllers have it copied
+//! ```
+//!
+//! Scrubbing reads slowly, so that viewers do not notice: a store of 200 GB is looked through in a day and a half. After a
+//! restart it begins at a random cell, or a provider that restarts often would only ever see its first ones.
+
+use crate::store::{ReadError, Store};
+use chainflix_primitives::CellId;
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+use tokio::{
+    task::spawn_blocking,
+    time::{MissedTickBehavior, interval, sleep},
+};
+use tracing::{debug, warn};
+
+/// Chunks read at a time: a MiB.
+const STEP_CHUNKS: u64 = 64;
+/// Pause when there is nothing to read, or the disk says no.
+const IDLE: Duration = Duration::from_secs(30);
+
+/// Calls [`Store::look`] until it is aborted.
+pub(crate) async fn watch_folders(store: Arc<Store>, every: Duration) {
+    let mut ticks = interval(every);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        let store = store.clone();
+        if spawn_blocking(move || store.look()).await.is_err() {
+            warn!("looking at the folders failed");
+        }
+    }
+}
+
+/// What scrubbing found since the start.
+#[derive(Debug, Default)]
+pub(crate) struct ScrubCounts {
+    /// Cells read from first to last byte.
+    pub cells: AtomicU64,
+    /// Cells that were not what they are called, and were dropped.
+    pub damaged: AtomicU64,
+}
+
+/// Reads everything that is held, again and again.
+pub(crate) struct Scrubber {
+    pub store: Arc<Store>,
+    /// At most so many bytes a second.
+    pub bytes_per_s: u64,
+    pub counts: Arc<ScrubCounts>,
+}
+
+impl Scrubber {
+    /// Runs until it is aborted. `start` is where in the order of names.
+    pub async fn run(self, start: CellId) {
+        let mut after = Some(start);
+        loop {
+            after = self.store.next_after(after).or_else(|| self.store.next_after(None));
+            match after {
+                Some(cell) => match self.cell(cell).await {
+                    Ok(()) => {}
+                    Err(error) => {
+                        debug!(%cell, %error, "cannot be read now");
+                        sleep(IDLE).await;
+                    }
+                },
+                None => sleep(IDLE).await,
+            }
+        }
+    }
+
+    /// Reads one cell, and drops it if a bit has changed.
+    async fn cell(&self, cell: CellId) -> Result<(), ReadError> {
+        let mut offset = 0;
+        loop {
+            let store = self.store.clone();
+            // Opened for each step: the file of a cell that is deleted meanwhile is not held.
+            let step = spawn_blocking(move || {
+                let Some(stored) = store.read(&cell)? else { return Ok((0, true)) };
+                let read = stored.chunks(offset, STEP_CHUNKS);
+                if let Err(error) = &read {
+                    store.judge(&cell, error);
+                }
+                read.map(|bytes| (bytes.len() as u64, offset + bytes.len() as u64 >= stored.size()))
+            });
+            let Ok(step) = step.await else { return Ok(()) };
+            let (bytes, done) = match step {
+                Ok(step) => step,
+                Err(error) if error.is_damage() => {
+                    self.counts.damaged.fetch_add(1, Ordering::Relaxed);
+                    return Ok(());
+                }
+                Err(error) => return Err(error),
+            };
+            offset += bytes;
+            sleep(Duration::from_micros(bytes.saturating_mul(1_000_000) / self.bytes_per_s.max(1))).await;
+            if done {
+                self.counts.cells.fetch_add(1, Ordering::Relaxed);
+                return Ok(());
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::Put;
+    use std::os::unix::fs::FileExt as _;
+
+    fn put(store: &Arc<Store>, bytes: &[u8]) -> CellId {
+        let cell = chainflix_cell::ChunkHashes::of(bytes).root();
+        let Put::Write(mut incoming) = store.put(cell, bytes.len() as u64).unwrap() else { panic!("held") };
+        incoming.write(bytes).unwrap();
+        incoming.commit().unwrap();
+        cell
+    }
+
+    #[tokio::test]
+    async fn a_flipped_bit_that_nobody_asked_for_is_found() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(folder.path(), 16 << 20).unwrap();
+        let (sound, rotten) = (put(&store, &vec![1; 3_000_000]), put(&store, &vec![2; 200_000]));
+        let name = hex::encode(rotten.0);
+        let path = folder.path().join("cells").join(&name[..2]).join(format!("{name}.cell"));
+        std::fs::OpenOptions::new().write(true).open(path).unwrap().write_all_at(&[3], 199_999).unwrap();
+        let counts = Arc::new(ScrubCounts::default());
+        let scrubber = Scrubber { store: store.clone(), bytes_per_s: u64::MAX, counts: counts.clone() };
+        for cell in [sound, rotten] {
+            scrubber.cell(cell).await.unwrap();
+        }
+        assert_eq!((counts.cells.load(Ordering::Relaxed), counts.damaged.load(Ordering::Relaxed)), (1, 1));
+        assert_eq!(store.cells().iter().map(|held| held.cell).collect::<Vec<_>>(), [sound], "the other can come again");
+    }
+}
