@@ -76,7 +76,7 @@ fn a_provider_of_liars_lasts_as_long_as_the_model_says() {
     let mut params = ProtocolParams::default();
     // Accounts are not struck out here: what ends is their provider.
     params.audit.strikes_max = u8::MAX;
-    let honest = Person { hours_per_day: 24, ..VIEWER };
+    let honest = Person { hours_per_day: 3, ..VIEWER };
     let liar = Person { honest: false, provider: 2, ..honest };
     let weighty = |seed| {
         let people: Vec<_> = [[honest; 4], [liar; 4]].concat();

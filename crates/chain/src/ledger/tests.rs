@@ -35,7 +35,7 @@ fn genesis() -> Arc<NetworkGenesis> {
         params: ProtocolParams {
             period_view_blocks: 3,
             vesting_view_blocks: 1,
-            audit: AuditParams { share_permille: 500, ..Default::default() },
+            audit: AuditParams { share_permille: 500, provider_audits_min: 2, ..Default::default() },
             ..Default::default()
         },
         validators: vec![validator(1)],
@@ -255,8 +255,8 @@ fn check_pay(seen: &Seen) {
         };
         let paid = block.carried.iter().map(|(index, _)| block.paid(&genesis(), *index).map_or(0, sum));
         assert_eq!(paid.sum::<u64>(), awarded_gwei(block));
-        let all_void = block.carried.iter().all(|(index, _)| block.is_void(*index));
-        let due = if all_void { 0 } else { block.summary.reward_gwei };
+        let is_nothing = |(index, weight): &(u32, u64)| *weight == 0 || block.is_void(*index);
+        let due = if block.carried.iter().all(is_nothing) { 0 } else { block.summary.reward_gwei };
         assert_eq!(awarded_gwei(block), if block.summary.award.is_some() { due } else { 0 });
     }
 }
