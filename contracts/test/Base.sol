@@ -64,7 +64,7 @@ abstract contract Base {
     }
 
     function _mostSplit() internal pure returns (IRegistry.Split memory) {
-        return IRegistry.Split(600, 600, 200, 300, 80, 30, 40);
+        return IRegistry.Split(600, 400, 200, 300, 80, 30, 40);
     }
 
     /// @dev A split as it lies in storage: the first share in the lowest bits.

@@ -34,7 +34,7 @@ contract SplitChoiceTest is Base {
     ) public {
         // Most of them land near the bounds, and half of them are whole.
         forCreator = 90 + forCreator % 520;
-        forViewer = 190 + forViewer % 420;
+        forViewer = 190 + forViewer % 220;
         bool whole = forActivators % 2 == 0;
         forActivators %= 210;
         uint16 taken = forCreator + forViewer + forActivators + 80 + 30 + 40;
@@ -42,7 +42,7 @@ contract SplitChoiceTest is Base {
         IRegistry.Split memory split = IRegistry.Split(forCreator, forViewer, forActivators, forStorage, 80, 30, 40);
 
         (bool accepted, bytes memory returndata) = _choose(film, split);
-        bool allowed = forCreator >= 100 && forCreator <= 600 && forViewer >= 200 && forViewer <= 600
+        bool allowed = forCreator >= 100 && forCreator <= 600 && forViewer >= 200 && forViewer <= 400
             && forActivators <= 200 && forStorage >= 100 && forStorage <= 300;
         assert(accepted == (allowed && taken + forStorage == 1_000));
         if (accepted) {
@@ -56,17 +56,17 @@ contract SplitChoiceTest is Base {
 
     function test_both_ends_of_each_bound() public {
         // Creator, viewer, activators and storage move; the rest is fixed.
-        _refuse(IRegistry.Split(99, 551, 50, 150, 80, 30, 40), 0, 99, 100, 600);
+        _refuse(IRegistry.Split(99, 400, 200, 151, 80, 30, 40), 0, 99, 100, 600);
         _refuse(IRegistry.Split(601, 200, 0, 49, 80, 30, 40), 0, 601, 100, 600);
-        _refuse(IRegistry.Split(300, 199, 200, 151, 80, 30, 40), 1, 199, 200, 600);
-        _refuse(IRegistry.Split(100, 601, 0, 149, 80, 30, 40), 1, 601, 200, 600);
+        _refuse(IRegistry.Split(300, 199, 200, 151, 80, 30, 40), 1, 199, 200, 400);
+        _refuse(IRegistry.Split(300, 401, 0, 149, 80, 30, 40), 1, 401, 200, 400);
         _refuse(IRegistry.Split(199, 200, 201, 250, 80, 30, 40), 2, 201, 0, 200);
         _refuse(IRegistry.Split(351, 400, 0, 99, 80, 30, 40), 3, 99, 100, 300);
         _refuse(IRegistry.Split(249, 300, 0, 301, 80, 30, 40), 3, 301, 100, 300);
         _refuse(IRegistry.Split(300, 300, 100, 150, 79, 31, 40), 4, 79, 80, 80);
         _refuse(IRegistry.Split(300, 300, 100, 150, 80, 31, 39), 5, 31, 30, 30);
         _refuse(IRegistry.Split(301, 300, 100, 150, 80, 30, 39), 6, 39, 40, 40);
-        _accept("1", IRegistry.Split(100, 600, 0, 150, 80, 30, 40));
+        _accept("1", IRegistry.Split(100, 400, 200, 150, 80, 30, 40));
         _accept("2", IRegistry.Split(550, 200, 0, 100, 80, 30, 40));
         _accept("3", IRegistry.Split(150, 200, 200, 300, 80, 30, 40));
     }

@@ -1,7 +1,7 @@
 //! What one account's days weigh, play by play, under the protocol's own weights.
 
 use crate::{
-    farm::{Addresses, Farm, Films, Identity, Layout},
+    farm::{Addresses, FILM_BYTES_PER_MINUTE, Farm, Films, Identity, Layout},
     rules::{Facts, play_weight},
 };
 use chainflix_primitives::ProtocolParams;
@@ -38,6 +38,8 @@ pub struct Habit {
     pub standing_permille: u16,
     /// How many creators it watches in turn.
     pub creators: u64,
+    /// Bytes that it fetches, or has signed for, each minute.
+    pub bytes_per_minute: u64,
 }
 
 impl Habit {
@@ -48,11 +50,12 @@ impl Habit {
             age_view_blocks: params.weights.mature_view_blocks,
             standing_permille: 0,
             creators: CREATORS_WATCHED,
+            bytes_per_minute: FILM_BYTES_PER_MINUTE,
         }
     }
 
-    /// An account of a farm that has `creators` of its own.
-    pub fn of(params: &ProtocolParams, farm: &Farm, layout: &Layout, creators: u64) -> Self {
+    /// An account of a farm that has `creators` of its own, and that has so many bytes signed for each minute.
+    pub fn of(params: &ProtocolParams, farm: &Farm, layout: &Layout, creators: u64, bytes_per_minute: u64) -> Self {
         let aged = farm.identity == Identity::Aged;
         let proven = matches!(farm.identity, Identity::Bonded | Identity::Vouched);
         Self {
@@ -60,6 +63,7 @@ impl Habit {
             age_view_blocks: if aged { params.weights.mature_view_blocks } else { 0 },
             standing_permille: if proven { 1000 } else { 0 },
             creators: if farm.films == Films::Own { creators.clamp(1, CREATORS_WATCHED) } else { CREATORS_WATCHED },
+            bytes_per_minute,
         }
     }
 
@@ -84,6 +88,7 @@ impl Habit {
                     network_permille: 1000,
                     day_ms,
                     creator_ms: creators_ms[creator],
+                    moved_bytes: self.bytes_per_minute * params.cell_ms / MINUTE_MS,
                 };
                 weight += u128::from(play_weight(params, &facts));
                 creators_ms[creator] += params.cell_ms;
@@ -118,13 +123,15 @@ pub fn network_permille(params: &ProtocolParams, farm: &Farm, layout: &Layout, h
     let home = concurrent * params.slot_ms as f64 / params.cell_ms as f64;
     let neighbours = match farm.addresses {
         Addresses::Rotating => 1,
-        _ => farm.homes_per_network().min(homes.max(1)),
+        _ => farm.homes_per_network(layout).min(homes.max(1)),
     };
-    let network = home * neighbours as f64;
-    let home = share(params.weights.home_plays_per_slot, home);
-    let network = share(params.weights.network_plays_per_slot, network);
+    let weights = &params.weights;
+    let network = share(weights.network_plays_per_slot, home * neighbours as f64);
+    let allocated = |most: u64| share(weights.allocation_plays_per_slot, home * most.min(homes.max(1)) as f64);
+    let allocation = farm.homes_per_allocation(layout).map_or(1.0, allocated);
+    let home = share(weights.home_plays_per_slot, home);
     // Below 1000.
-    (home.min(network) * 1000.0) as u16
+    (home.min(network).min(allocation) * 1000.0) as u16
 }
 
 /// The average factor of `plays` plays a slot where `full` have full weight together: slots hold whole plays, so some

@@ -22,6 +22,11 @@ pub fn paid_share(params: &ProtocolParams, bad: f64, plays: u32) -> f64 {
     if plays == 0 { 1.0 } else { paid / f64::from(plays) }
 }
 
+/// Plays of which nothing can be opened that a provider serves before it is struck out, on average.
+pub fn plays_per_provider(params: &ProtocolParams) -> f64 {
+    f64::from(params.audit.provider_audits_min) * 1000.0 / f64::from(params.audit.share_permille.max(1))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

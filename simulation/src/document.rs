@@ -9,13 +9,15 @@
 use crate::table::Sweep;
 
 /// Every part: the name in its marker, and its text.
-pub fn parts(sweep: &Sweep) -> [(&'static str, String); 6] {
+pub fn parts(sweep: &Sweep) -> [(&'static str, String); 8] {
     [
         ("farms", sweep.farms()),
         ("by-size", sweep.by_size()),
         ("by-population", sweep.by_population()),
+        ("by-rule", sweep.by_rule()),
         ("by-parameter", sweep.by_parameter()),
         ("by-price", sweep.by_price()),
+        ("household", sweep.household()),
         ("by-proposal", sweep.by_proposal()),
     ]
 }

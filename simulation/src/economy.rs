@@ -11,19 +11,13 @@
 
 use crate::{
     account::{Day, Days, Habit, network_permille},
-    audits::paid_share,
+    audits::{paid_share, plays_per_provider},
     farm::{Addresses, Delivery, Farm, Films, Identity, Layout},
     prices::{DAYS_PER_MONTH, DAYS_PER_YEAR, Prices},
     rules::{Splits, coins_per_day},
 };
 use chainflix_primitives::ProtocolParams;
 
-/// A watched minute of a film of others: 1080p at 4 Mbit/s.
-const FILM_BYTES_PER_MINUTE: f64 = 30e6;
-/// A minute of a light film of others: 500 kbit/s, a lecture.
-const LIGHT_BYTES_PER_MINUTE: f64 = 3.75e6;
-/// A minute of a still picture with silence.
-const STILL_BYTES_PER_MINUTE: f64 = 100e3;
 /// What goes through the counted address for each play: request, answer, headers and handshake.
 const REQUEST_BYTES: f64 = 4_096.0;
 /// Nonce and signatures, of one core, in seconds per minute played.
@@ -53,10 +47,8 @@ pub struct World<'a> {
 pub struct Proposal {
     /// Cells must be fetched from the network that the play is asked from.
     pub fetch_where_asked: bool,
-    /// Hours a day that all accounts of one home have full weight together; what is beyond weighs `full / played`.
-    pub home_hours_per_day: Option<f64>,
-    /// Bytes of a minute with full weight; a lighter film weighs in proportion.
-    pub full_bytes_per_minute: f64,
+    /// Nobody can exclude providers: the one that is drawn serves, or the play is unpaid.
+    pub drawn_provider_serves: bool,
 }
 
 /// What comes of a farm of one size in its best layout.
@@ -92,7 +84,8 @@ struct Ledger {
 impl World<'_> {
     /// The farm of `accounts` accounts, laid out as is best for it, where an honest hour pays `usd_per_honest_hour`.
     pub fn farm(&self, farm: &Farm, accounts: u64, usd_per_honest_hour: f64) -> Outcome {
-        let outcomes = farm.layouts().map(|layout| self.outcome(farm, accounts, layout, usd_per_honest_hour));
+        let layouts = farm.layouts(self.params).into_iter();
+        let outcomes = layouts.map(|layout| self.outcome(farm, accounts, layout, usd_per_honest_hour));
         let best = outcomes.max_by(|one, other| one.income_over_cost.total_cmp(&other.income_over_cost));
         // Every farm has layouts.
         best.unwrap_or_else(|| unreachable!("a farm without layouts"))
@@ -114,10 +107,12 @@ impl World<'_> {
         let active = accounts.min(homes * u64::from(layout.accounts_per_home));
         let network = network_permille(self.params, farm, &layout, homes);
         let creators = self.creators(farm, active);
-        let mut day = self.days.of(self.params, &Habit::of(self.params, farm, &layout, creators));
-        day.weight_hours *= f64::from(network) / 1000.0 * self.proposed(farm, &layout, &day);
+        let delivery = self.delivery(farm);
+        let signed = self.signed_bytes(delivery, &layout);
+        let mut day = self.days.of(self.params, &Habit::of(self.params, farm, &layout, creators, signed));
+        day.weight_hours *= f64::from(network) / 1000.0;
         let honest = self.honest_day();
-        let paid = self.paid_share(farm, &day);
+        let paid = self.paid_share(delivery, &day);
         let weight = active as f64 * day.weight_hours * paid;
         let rest = self.viewers as f64 * honest.weight_hours;
 
@@ -126,14 +121,14 @@ impl World<'_> {
             Films::Chosen => self.shares.generous,
             Films::Own => self.shares.own,
         };
-        let serves = matches!(farm.delivery, Delivery::OwnProvider | Delivery::Nothing);
+        let serves = matches!(delivery, Delivery::OwnProvider | Delivery::Nothing);
         let own = shares.taken + if serves { shares.storage } else { 0.0 };
         let coins = coins_per_day(self.params);
         let spent = Ledger {
             hours: active as f64 * day.hours,
             coins: coins * weight / (weight + rest) * own,
             bond_coins: self.bonds(farm, active),
-            usd: self.costs(farm, active, homes, &day),
+            usd: self.costs(farm, active, homes, &layout, &day),
         };
         // Before the farm came, an honest hour brought this many coins to all who share in it.
         let coins_per_honest_hour = coins / (self.viewers as f64 * honest.hours);
@@ -153,28 +148,25 @@ impl World<'_> {
         }
     }
 
-    fn bytes_per_minute(&self, farm: &Farm) -> f64 {
-        match farm.films {
-            Films::Others => FILM_BYTES_PER_MINUTE,
-            Films::Chosen => LIGHT_BYTES_PER_MINUTE,
-            // What is asked for is filled up with noise.
-            Films::Own => STILL_BYTES_PER_MINUTE.max(self.proposal.full_bytes_per_minute),
+    /// Plays in so many hours.
+    fn plays(&self, hours: f64) -> f64 {
+        hours * 3_600_000.0 / self.params.cell_ms as f64
+    }
+
+    /// What a farm downloads under the proposed rules: whose provider is hardly ever drawn downloads as others do.
+    fn delivery(&self, farm: &Farm) -> Delivery {
+        match farm.delivery {
+            Delivery::OwnProvider | Delivery::Nothing if self.proposal.drawn_provider_serves => Delivery::Covered,
+            delivery => delivery,
         }
     }
 
-    /// What is left of a farm's weight under the proposed rules.
-    fn proposed(&self, farm: &Farm, layout: &Layout, day: &Day) -> f64 {
-        let Proposal { home_hours_per_day, full_bytes_per_minute, .. } = self.proposal;
-        let heavy = if full_bytes_per_minute > 0.0 { self.bytes_per_minute(farm) / full_bytes_per_minute } else { 1.0 };
-        let played = f64::from(layout.accounts_per_home) * day.hours;
-        let home = match home_hours_per_day {
-            // A new address for each play is a new home for each play.
-            Some(full) if farm.addresses != Addresses::Rotating && played > full => {
-                full * (1.0 + (played / full).ln()) / played
-            }
-            _ => 1.0,
-        };
-        heavy.min(1.0) * home
+    /// Bytes a minute that receipts speak of.
+    fn signed_bytes(&self, delivery: Delivery, layout: &Layout) -> u64 {
+        match delivery {
+            Delivery::Covered => layout.bytes_per_minute * self.params.receipt_coverage_permille / 1000,
+            _ => layout.bytes_per_minute,
+        }
     }
 
     /// Creators of its own: at home somebody under its own name, else so many false ones that none draws a supervisor's
@@ -188,13 +180,13 @@ impl World<'_> {
     }
 
     /// What audits leave, where not everything is downloaded.
-    fn paid_share(&self, farm: &Farm, day: &Day) -> f64 {
+    fn paid_share(&self, delivery: Delivery, day: &Day) -> f64 {
         // Only what nobody has cannot be opened.
-        if farm.delivery != Delivery::Nothing {
+        if delivery != Delivery::Nothing {
             return 1.0;
         }
         let period_days = (self.params.period_view_blocks * self.params.slot_ms) as f64 / 86_400_000.0;
-        let plays = (day.hours * 3_600_000.0 / self.params.cell_ms as f64 * period_days) as u32;
+        let plays = (self.plays(day.hours) * period_days) as u32;
         paid_share(self.params, 1.0, plays)
     }
 
@@ -206,40 +198,51 @@ impl World<'_> {
     }
 
     /// Dollars a day.
-    fn costs(&self, farm: &Farm, active: u64, homes: u64, day: &Day) -> f64 {
+    fn costs(&self, farm: &Farm, active: u64, homes: u64, layout: &Layout, day: &Day) -> f64 {
         let prices = self.prices;
         let minutes = active as f64 * day.hours * 60.0;
-        let (homes, networks) = (homes as f64, homes.div_ceil(farm.homes_per_network()) as f64);
+        let (homes, networks) = (homes, homes.div_ceil(farm.homes_per_network(layout)) as f64);
         let addresses = match farm.addresses {
             Addresses::HomeLine => 0.0,
             Addresses::Rotating => Prices::of_bytes(minutes * REQUEST_BYTES, prices.rotating_usd_per_gb),
-            Addresses::Static => homes * prices.static_ip_usd_per_month / DAYS_PER_MONTH,
+            Addresses::Static => homes as f64 * prices.static_ip_usd_per_month / DAYS_PER_MONTH,
             // Ranges are leased whole.
             Addresses::Leased | Addresses::OneRange => {
                 networks * 256.0 * prices.leased_ip_usd_per_month / DAYS_PER_MONTH
             }
-            Addresses::V6 => networks * prices.v6_network_usd_per_month / DAYS_PER_MONTH,
+            Addresses::V6 => {
+                let allocations = homes.div_ceil(layout.homes_per_range) as f64;
+                allocations * prices.v6_allocation_usd_per_month / DAYS_PER_MONTH
+            }
+            Addresses::V6Rented => networks * prices.v6_network_usd_per_month / DAYS_PER_MONTH,
         };
-        let downloaded = match farm.delivery {
-            Delivery::Whole => 1.0,
-            Delivery::Covered => self.params.receipt_coverage_permille as f64 / 1000.0,
-            Delivery::OwnProvider | Delivery::Nothing => 0.0,
-        };
-        let bytes = minutes * self.bytes_per_minute(farm) * downloaded;
+        let delivery = self.delivery(farm);
+        let serves = matches!(delivery, Delivery::OwnProvider | Delivery::Nothing);
+        let bytes = if serves { 0.0 } else { minutes * self.signed_bytes(delivery, layout) as f64 };
         let cores = (minutes * PROOF_CORE_SECONDS + bytes / CORE_BYTES_PER_SECOND) / 3_600.0;
         let at_home = farm.addresses == Addresses::HomeLine;
         let through_homes = farm.addresses == Addresses::Rotating && self.proposal.fetch_where_asked;
         let usd_per_gb = if through_homes { prices.rotating_usd_per_gb } else { prices.server_usd_per_gb };
-        // A line at home has no price per byte, and its machine runs as long as any account plays.
+        // A line at home has no price per byte, and its machine runs as long as any account plays: as many at a time as
+        // have full weight.
         let machine = if at_home {
-            (active as f64 * day.hours).min(24.0) * prices.home_usd_per_hour
+            let plays_per_slot = homes * u64::from(self.params.weights.home_plays_per_slot);
+            let at_a_time = plays_per_slot * self.params.cell_ms / self.params.slot_ms;
+            let hours = active as f64 * day.hours / at_a_time.clamp(1, active.max(1)) as f64;
+            hours.min(24.0) * prices.home_usd_per_hour
         } else {
             Prices::of_bytes(bytes, usd_per_gb) + cores * prices.core_usd_per_hour
         };
         let vouched = if farm.identity == Identity::Vouched { active as f64 } else { 0.0 };
         let false_creators = if at_home { 0.0 } else { self.creators(farm, active) as f64 };
-        let names =
-            vouched * prices.vouch_usd / prices.vouch_days + false_creators * prices.creator_usd / prices.creator_days;
+        // One whose cells open lasts.
+        let providers = match delivery {
+            Delivery::Nothing => self.plays(active as f64 * day.hours) / plays_per_provider(self.params),
+            _ => 0.0,
+        };
+        let names = vouched * prices.vouch_usd / prices.vouch_days
+            + false_creators * prices.creator_usd / prices.creator_days
+            + providers * prices.provider_usd;
         let operator = if at_home { 0.0 } else { prices.operator_usd_per_day };
         addresses + machine + names + operator
     }

@@ -14,13 +14,14 @@
 //! | [`audits`] | what audits leave to who downloaded nothing |
 //! | [`economy`] | cost, income, break-even |
 //! | [`replay`] | plays through the real ledger |
-//! | [`table`], [`plot`], [`document`] | the generated parts of `docs/security.md` |
+//! | [`table`], [`compare`], [`plot`], [`document`] | the generated parts of `docs/security.md` |
 //!
 //! No clock, no disk, no randomness but by seed: the same parameters print the same bytes. Left out: what a farm is worth
 //! to somebody who does not want coins (fame, spite), and what a coin is worth.
 
 pub mod account;
 pub mod audits;
+pub mod compare;
 pub mod document;
 pub mod economy;
 pub mod farm;

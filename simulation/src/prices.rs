@@ -20,8 +20,13 @@ pub struct Prices {
     pub static_ip_usd_per_month: f64,
     /// A month of one address of a leased /24. Lease markets list 0.35 to 0.60 dollars.
     pub leased_ip_usd_per_month: f64,
-    /// A month of an IPv6 /48: a registry member pays about 2,000 dollars a year and gets half a million of them.
+    /// A month of an IPv6 /32: a registry member pays about 2,000 dollars a year and gets eight of them (a /29).
+    pub v6_allocation_usd_per_month: f64,
+    /// A month of an IPv6 /48 out of somebody else's /32, with a machine or a tunnel there. Sellers list 1 to 5 dollars.
     pub v6_network_usd_per_month: f64,
+    /// A storage provider's name that serves until it is struck out: an account, one registration, and a connection to the
+    /// controller held for an hour or two; its share of a small machine's memory.
+    pub provider_usd: f64,
     /// A gigabyte into a rented server: 40 dollars a month for an unmetered line that carries 40 TB in practice.
     pub server_usd_per_gb: f64,
     /// An hour of one rented core: 15 dollars a month for four.
@@ -53,7 +58,9 @@ impl Default for Prices {
             rotating_usd_per_gb: 2.0,
             static_ip_usd_per_month: 2.0,
             leased_ip_usd_per_month: 0.45,
-            v6_network_usd_per_month: 0.000_3,
+            v6_allocation_usd_per_month: 20.0,
+            v6_network_usd_per_month: 1.0,
+            provider_usd: 0.001,
             server_usd_per_gb: 0.001,
             core_usd_per_hour: 0.005,
             capital_percent_per_year: 15.0,
@@ -71,12 +78,14 @@ impl Default for Prices {
 
 impl Prices {
     /// Every price, to be swept.
-    pub fn named() -> [NamedPrice; 14] {
+    pub fn named() -> [NamedPrice; 16] {
         [
             ("a GB through rotating home lines", |prices| &mut prices.rotating_usd_per_gb),
             ("a static home address for a month", |prices| &mut prices.static_ip_usd_per_month),
             ("a leased IPv4 address for a month", |prices| &mut prices.leased_ip_usd_per_month),
-            ("an IPv6 /48 for a month", |prices| &mut prices.v6_network_usd_per_month),
+            ("an IPv6 /32 for a month", |prices| &mut prices.v6_allocation_usd_per_month),
+            ("an IPv6 /48 of another /32 for a month", |prices| &mut prices.v6_network_usd_per_month),
+            ("a provider's name", |prices| &mut prices.provider_usd),
             ("a GB into a server", |prices| &mut prices.server_usd_per_gb),
             ("an hour of a core", |prices| &mut prices.core_usd_per_hour),
             ("capital, percent a year", |prices| &mut prices.capital_percent_per_year),

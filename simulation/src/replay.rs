@@ -6,7 +6,8 @@
 use chainflix_primitives::{
     AccountAddress, AccountKey, AuditPayload, AuditVote, BlockHash, BoxPublicKey, CellId, Digest, GrantId, Magnet,
     NetworkGenesis, NetworkKeys, NodeId, PlayCode, PlayData, PlayFactors, PlayId, PlayRecord, ProtocolParams,
-    Signable as _, Signature, Signed, SlotPayload, SlotProposal, SlotVote, ValidatorIdentity, ViewPayload, VoteEntry,
+    ProviderShare, Signable as _, Signature, Signed, SlotPayload, SlotProposal, SlotVote, ValidatorIdentity,
+    ViewPayload, VoteEntry,
 };
 use chainflix_proof_of_view::{
     BlockPlace, LedgerHead, LedgerParts, LedgerState, SettleError, Settlement, Standing, audit::draw::drawn_digest,
@@ -29,6 +30,10 @@ pub struct Person {
     pub creators: u8,
     /// Whether it can open what it "watched".
     pub honest: bool,
+    /// Bytes of its cells.
+    pub cell_bytes: u64,
+    /// The provider that serves them.
+    pub provider: u8,
 }
 
 /// What a person's plays came to.
@@ -97,7 +102,7 @@ impl Stage {
         let day = slot * params.slot_ms / DAY_MS;
         let name = (number as u128) << 64 | u128::from(day) << 32 | u128::from(minute);
         let creator = (minute % u64::from(person.creators.max(1))) as u8;
-        Some(record(params, slot, number, name, creator, person.network_permille))
+        Some(record(params, slot, number, name, creator, person))
     }
 
     fn block(&mut self, slot: u64, plays: Vec<PlayRecord>, people: &[Person]) -> Result<(), SettleError> {
@@ -173,14 +178,8 @@ fn genesis(params: &ProtocolParams, validator: &AccountKey) -> NetworkGenesis {
     }
 }
 
-fn record(
-    params: &ProtocolParams,
-    slot: u64,
-    number: usize,
-    name: u128,
-    creator: u8,
-    network_permille: u16,
-) -> PlayRecord {
+fn record(params: &ProtocolParams, slot: u64, number: usize, name: u128, creator: u8, person: &Person) -> PlayRecord {
+    let served = |provider| ProviderShare { provider: AccountAddress([0xD0 + provider; 20]), bytes: person.cell_bytes };
     let id = PlayId(name.to_be_bytes());
     let magnet = Magnet(*blake3::hash(&id.0).as_bytes());
     let code = PlayCode {
@@ -189,7 +188,7 @@ fn record(
         magnet,
         cell_index: 0,
         cell: CellId([0; 32]),
-        size: 1,
+        size: person.cell_bytes,
         grant: GrantId([0; 16]),
         download_key: [0; 16],
         constant: [0; 16],
@@ -207,8 +206,8 @@ fn record(
     PlayRecord {
         code: Signed { body: code, signature: SIGNATURE },
         data: Signed { body: data, signature: SIGNATURE },
-        providers: vec![],
-        factors: PlayFactors { standing_permille: 0, network_permille },
+        providers: vec![served(person.provider)],
+        factors: PlayFactors { standing_permille: 0, network_permille: person.network_permille },
         issuer: 0,
     }
 }

@@ -2,7 +2,7 @@
 //! `chainflix-token`. Nothing of them is written again here.
 
 use chainflix_primitives::{AccountAddress, ProtocolParams, ProviderShare, RewardSplit};
-use chainflix_proof_of_view::weight::{Factors, identity_permille, saturation_permille};
+use chainflix_proof_of_view::weight::{Factors, identity_permille, rate_permille, saturation_permille};
 use chainflix_token::{GWEI_PER_CFX, Parties, WeightedPlay, pay, reward_gwei};
 
 const DAY_MS: u64 = 86_400_000;
@@ -20,6 +20,8 @@ pub struct Facts {
     pub day_ms: u64,
     /// What it played before of this creator in this period, in milliseconds.
     pub creator_ms: u64,
+    /// Bytes that were delivered for it.
+    pub moved_bytes: u64,
 }
 
 /// The weight of one whole cell.
@@ -30,8 +32,23 @@ pub fn play_weight(params: &ProtocolParams, facts: &Facts) -> u64 {
         saturation: saturation_permille(weights.full_ms_per_day, facts.day_ms, play_ms),
         network: facts.network_permille.into(),
         creator_cap: saturation_permille(weights.creator_full_ms_per_period, facts.creator_ms, play_ms),
+        rate: rate_permille(weights.full_bits_per_second, facts.moved_bytes, play_ms),
     };
     factors.weigh(play_ms)
+}
+
+/// Bytes that give a minute just full weight.
+pub fn full_bytes_per_minute(params: &ProtocolParams) -> u64 {
+    (params.weights.full_bits_per_second * 60).div_ceil(8)
+}
+
+/// Minutes a day that accounts on one line are paid for in full when the line has so many homes of one network.
+pub fn line_minutes_per_day(params: &ProtocolParams, homes: u64) -> f64 {
+    let weights = &params.weights;
+    let by_day = homes * u64::from(params.plays_per_home_per_day);
+    let by_home = homes * u64::from(weights.home_plays_per_slot) * weights.day_slots;
+    let by_network = u64::from(weights.network_plays_per_slot) * weights.day_slots;
+    by_day.min(by_home).min(by_network) as f64 * params.cell_ms as f64 / 60_000.0
 }
 
 /// Coins of a day in which every slot has a view, before the halving.
@@ -124,12 +141,26 @@ mod tests {
         let params = ProtocolParams::default();
         let splits = Splits::of(&params);
         assert_eq!(splits.usual, Shares { taken: 0.3, storage: 0.15 });
-        assert_eq!(splits.generous, Shares { taken: 0.6, storage: 0.1 });
+        assert_eq!(splits.generous, Shares { taken: 0.4, storage: 0.1 });
         // All but the least for storage, and what validators, supervisor and operation always have.
         assert_eq!(splits.own, Shares { taken: 0.75, storage: 0.1 });
         for split in [greedy(&params), generous(&params)] {
             params.split_bounds.check(&split).unwrap();
         }
+    }
+
+    #[test]
+    fn a_film_is_just_heavy_enough() {
+        let params = ProtocolParams::default();
+        let rate = |bytes| rate_permille(params.weights.full_bits_per_second, bytes, 60_000);
+        let full = full_bytes_per_minute(&params);
+        assert_eq!([rate(full), rate(full - 1)], [1000, 999]);
+    }
+
+    #[test]
+    fn a_line_has_eight_hours_for_each_of_its_homes_and_no_more_than_its_network() {
+        let hours = |homes| line_minutes_per_day(&ProtocolParams::default(), homes) / 60.0;
+        assert_eq!([hours(1), hours(2), hours(256)], [8.0, 16.0, 800.0]);
     }
 
     #[test]

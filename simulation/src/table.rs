@@ -7,8 +7,8 @@ use crate::{
     account::Days,
     economy::{Outcome, Proposal, World},
     farm::Farm,
-    prices::Prices,
-    rules::{Splits, coins_per_day},
+    prices::{DAYS_PER_MONTH, Prices},
+    rules::{Splits, coins_per_day, line_minutes_per_day},
 };
 use chainflix_primitives::ProtocolParams;
 use std::{fmt::Write as _, rc::Rc};
@@ -33,9 +33,9 @@ pub struct Sweep {
     pub params: ProtocolParams,
     /// What things cost.
     pub prices: Prices,
-    days: Rc<Days>,
-    shares: Splits,
-    proposal: Proposal,
+    pub(crate) days: Rc<Days>,
+    pub(crate) shares: Splits,
+    pub(crate) proposal: Proposal,
 }
 
 /// Where the default parameters stand against every farm.
@@ -76,7 +76,7 @@ impl Sweep {
     }
 
     /// The value of all coins for each viewer, in dollars, at which a farm breaks even; `None` when it never does.
-    fn break_even_usd(&self, outcome: &Outcome) -> Option<f64> {
+    pub(crate) fn break_even_usd(&self, outcome: &Outcome) -> Option<f64> {
         outcome.break_even_usd.map(|usd| usd / self.usd_per_honest_hour(1.0))
     }
 
@@ -88,7 +88,7 @@ impl Sweep {
     }
 
     /// The size at which a farm breaks even first.
-    fn cheapest(&self, farm: &Farm) -> Outcome {
+    pub(crate) fn cheapest(&self, farm: &Farm) -> Outcome {
         let threshold = |outcome: &Outcome| self.break_even_usd(outcome).unwrap_or(f64::INFINITY);
         let sizes = self.sizes(farm).into_iter();
         // There are six sizes.
@@ -159,139 +159,28 @@ impl Sweep {
         table
     }
 
-    /// What rules that the protocol does not have would change: every farm that gains without them.
-    pub fn by_proposal(&self) -> String {
-        let gaining = self.verdict().gaining;
-        let mut table = format!("| rule | {} |\n|---|{}\n", gaining.join(" | "), "--:|".repeat(gaining.len()));
-        for (name, proposal) in PROPOSALS {
-            let with = Self { proposal, ..self.again() };
-            let thresholds = Farm::ALL
-                .iter()
-                .filter(|farm| gaining.contains(&farm.name))
-                .map(|farm| with.break_even_usd(&with.cheapest(farm)).map_or("never".into(), dollars));
-            row(&mut table, &std::iter::once(name.to_owned()).chain(thresholds).collect::<Vec<_>>());
+    /// What a household can be paid for at the reference, by what its line has.
+    pub fn household(&self) -> String {
+        let mut table = String::from(
+            "| a line at home with | hours a day that are paid | a month, as a viewer | a month, a creator with own films |\n\
+             |---|--:|--:|--:|\n",
+        );
+        let hours = |homes| line_minutes_per_day(&self.params, homes) / 60.0;
+        let lines = [
+            ("an IPv4 address", hours(1)),
+            ("an IPv4 address and an IPv6 /56", hours(1) + hours(1)),
+            ("an IPv4 address and an IPv6 /48", hours(1) + hours(256)),
+        ];
+        for (name, hours) in lines {
+            let month = hours * DAYS_PER_MONTH * self.usd_per_honest_hour(REFERENCE_USD);
+            let cells = [self.shares.usual, self.shares.own].map(|shares| dollars(month * shares.taken));
+            row(&mut table, &[&[name.to_owned(), grouped(hours as u64)], &cells[..]].concat());
         }
         table
-    }
-
-    /// The same rules and prices; what was played through under them stands.
-    fn again(&self) -> Self {
-        Self { days: self.days.clone(), ..Self::new(self.params.clone(), self.prices.clone()) }
-    }
-
-    /// What each price, halved and doubled, does to the farms it bears on.
-    pub fn by_price(&self) -> String {
-        let mut table =
-            String::from("| price | default | farm | now | halved | doubled |\n|---|--:|---|--:|--:|--:|\n");
-        for (name, price) in Prices::named() {
-            let with = |factor: f64| {
-                let mut prices = self.prices.clone();
-                *price(&mut prices) *= factor;
-                Self { prices, ..self.again() }
-            };
-            let value = *price(&mut self.prices.clone());
-            self.compare(&mut table, name, &significant(value), &with(0.5), &with(2.0));
-        }
-        table
-    }
-
-    /// What each parameter, halved and doubled, does to the farms it bears on.
-    pub fn by_parameter(&self) -> String {
-        let mut table =
-            String::from("| parameter | default | farm | now | halved | doubled |\n|---|--:|---|--:|--:|--:|\n");
-        for (name, parameter) in PARAMETERS {
-            let with = |numerator: u64, denominator: u64| {
-                let mut params = self.params.clone();
-                parameter(&mut params, &|value| (value * numerator / denominator).max(1));
-                Self::new(params, self.prices.clone())
-            };
-            let value = std::cell::Cell::new(0);
-            parameter(&mut self.params.clone(), &|now| {
-                value.set(now);
-                now
-            });
-            let (half, twice) = (with(1, 2), with(2, 1));
-            self.compare(&mut table, &format!("`{name}`"), &grouped(value.get()), &half, &twice);
-        }
-        table
-    }
-
-    /// One row: the farm on which the change bears most, or that it bears on none.
-    fn compare(&self, table: &mut String, name: &str, value: &str, half: &Self, twice: &Self) {
-        let threshold =
-            |sweep: &Self, farm: &Farm| sweep.break_even_usd(&sweep.cheapest(farm)).unwrap_or(f64::INFINITY);
-        let change = |farm: &Farm| {
-            let (low, high) = (threshold(half, farm), threshold(twice, farm));
-            if low == high { 0.0 } else { (low.min(1e9) / high.min(1e9)).ln().abs() }
-        };
-        let changes = Farm::ALL.iter().map(|farm| (change(farm), farm));
-        let most = changes.max_by(|(one, _), (other, _)| one.total_cmp(other));
-        let Some((_, farm)) = most.filter(|(change, _)| *change > 0.01) else {
-            return row(table, &[name.into(), value.into(), "none".into(), "".into(), "".into(), "".into()]);
-        };
-        let shown = |sweep: &Self| match threshold(sweep, farm) {
-            usd if usd.is_finite() => dollars(usd),
-            _ => "never".into(),
-        };
-        let cells = [name.into(), value.into(), farm.name.to_owned(), shown(self), shown(half), shown(twice)];
-        row(table, &cells);
     }
 }
 
-/// Rules to judge, alone and together.
-const PROPOSALS: [(&str, Proposal); 5] = {
-    const NONE: Proposal = Proposal { fetch_where_asked: false, home_hours_per_day: None, full_bytes_per_minute: 0.0 };
-    const HOME: Option<f64> = Some(8.0);
-    // A film at 2 Mbit/s.
-    const RATE: f64 = 15e6;
-    [
-        ("as it is", NONE),
-        ("a cell is fetched from the network it is asked from", Proposal { fetch_where_asked: true, ..NONE }),
-        ("a home has eight hours of full weight a day", Proposal { home_hours_per_day: HOME, ..NONE }),
-        ("full weight from 2 Mbit/s on", Proposal { full_bytes_per_minute: RATE, ..NONE }),
-        ("all three", Proposal { fetch_where_asked: true, home_hours_per_day: HOME, full_bytes_per_minute: RATE }),
-    ]
-};
-
-/// A parameter that can be changed by a function.
-type Parameter = (&'static str, fn(&mut ProtocolParams, &dyn Fn(u64) -> u64));
-
-/// Parameters that stand in a farm's way.
-const PARAMETERS: [Parameter; 10] = [
-    ("receiptCoveragePermille", |params, change| {
-        params.receipt_coverage_permille = change(params.receipt_coverage_permille).min(1000);
-    }),
-    ("weights.freshPermille", |params, change| {
-        // At most 1000.
-        params.weights.fresh_permille = change(params.weights.fresh_permille.into()).min(1000) as u16;
-    }),
-    ("weights.matureViewBlocks", |params, change| {
-        params.weights.mature_view_blocks = change(params.weights.mature_view_blocks);
-    }),
-    ("weights.bondFullCfx", |params, change| params.weights.bond_full_cfx = change(params.weights.bond_full_cfx)),
-    ("weights.fullMsPerDay", |params, change| params.weights.full_ms_per_day = change(params.weights.full_ms_per_day)),
-    ("weights.homePlaysPerSlot", |params, change| {
-        // Small numbers.
-        params.weights.home_plays_per_slot = change(params.weights.home_plays_per_slot.into()) as u32;
-    }),
-    ("weights.networkPlaysPerSlot", |params, change| {
-        // Small numbers.
-        params.weights.network_plays_per_slot = change(params.weights.network_plays_per_slot.into()) as u32;
-    }),
-    ("weights.creatorFullMsPerPeriod", |params, change| {
-        params.weights.creator_full_ms_per_period = change(params.weights.creator_full_ms_per_period);
-    }),
-    ("audit.sharePermille", |params, change| {
-        // At most 1000.
-        params.audit.share_permille = change(params.audit.share_permille.into()).min(1000) as u16;
-    }),
-    ("audit.strikesMax", |params, change| {
-        // Small numbers.
-        params.audit.strikes_max = change(params.audit.strikes_max.into()) as u8;
-    }),
-];
-
-fn row(table: &mut String, cells: &[String]) {
+pub(crate) fn row(table: &mut String, cells: &[String]) {
     // Writing into a string cannot fail.
     let _ = writeln!(table, "| {} |", cells.join(" | "));
 }
@@ -304,12 +193,12 @@ fn cents(usd: f64) -> String {
     format!("{} c", significant(usd * 100.0))
 }
 
-fn dollars(usd: f64) -> String {
+pub(crate) fn dollars(usd: f64) -> String {
     format!("${}", significant(usd))
 }
 
 /// About three digits, without exponents.
-fn significant(value: f64) -> String {
+pub(crate) fn significant(value: f64) -> String {
     match value {
         value if value >= 100.0 => grouped(value.round() as u64),
         value if value >= 10.0 => format!("{value:.1}"),

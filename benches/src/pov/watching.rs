@@ -121,7 +121,7 @@ impl Viewer {
 
     /// Where it watches from: a home of its own.
     pub fn origin(&mut self) -> OriginTag {
-        OriginTag { home: self.draw.bytes(), network: self.draw.bytes() }
+        OriginTag { home: self.draw.bytes(), network: self.draw.bytes(), allocation: None }
     }
 }
 

@@ -127,7 +127,7 @@ mod tests {
     fn shares_outside_of_the_bounds_are_told_in_percent() {
         let refused = |text| split(text).unwrap_err().to_string();
         let words = refused("viewer=10,creator=50");
-        assert_eq!(words, "--split gives the viewer 10 %; this network allows 20 to 60 %");
+        assert_eq!(words, "--split gives the viewer 10 %; this network allows 20 to 40 %");
         assert!(refused("validators=0,creator=38").contains("the validators 0 %; this network allows 8 to 8 %"));
         let words = refused("creator=37.5");
         assert!(words.starts_with("--split adds up to 107.5 % instead of 100 % (creator 37.5, viewer 30, "), "{words}");

@@ -1,7 +1,12 @@
 //! Address ranges that plays are counted by: one home, and one network.
 //!
-//! An IPv4 home is one address and its network a /24; an IPv6 home is a /64 and its network a /48 (protocol page, table
-//! of refusals). No address is ever part of a durable record.
+//! ```text
+//!         home       network   allocation
+//! IPv4    address    /24       none: they are too scarce to have one
+//! IPv6    /56        /48       /32
+//! ```
+//!
+//! No address is ever part of a durable record.
 
 use std::net::IpAddr;
 
@@ -13,14 +18,20 @@ pub struct AddressRange {
 }
 
 impl AddressRange {
-    /// The smallest range one home cannot leave: an IPv4 address, or an IPv6 /64.
+    /// The smallest range one home cannot leave: an IPv4 address, or an IPv6 /56. Lines at home are given a /56 (RIPE-690,
+    /// BCP 157), which holds 256 networks of one cable each: who counts by /64 counts such a line 256 times.
     pub fn home(address: IpAddr) -> Self {
-        Self::of(address, 32, 64)
+        Self::of(address, 32, 56)
     }
 
     /// The range one small network operator hands out: an IPv4 /24, or an IPv6 /48.
     pub fn network(address: IpAddr) -> Self {
         Self::of(address, 24, 48)
+    }
+
+    /// The least that a registry allocates to one of its members: an IPv6 /32. `None` for IPv4.
+    pub fn allocation(address: IpAddr) -> Option<Self> {
+        matches!(address.to_canonical(), IpAddr::V6(_)).then(|| Self::of(address, 0, 32))
     }
 
     /// The range as bytes, for a keyed hash: prefix and its length in bits.
@@ -55,8 +66,17 @@ mod tests {
         assert_ne!(AddressRange::home(ip("10.1.2.3")), AddressRange::home(ip("10.1.2.4")));
         assert_eq!(AddressRange::network(ip("10.1.2.3")), AddressRange::network(ip("10.1.2.4")));
         assert_ne!(AddressRange::network(ip("10.1.2.3")), AddressRange::network(ip("10.1.3.3")));
-        assert_eq!(AddressRange::home(ip("2001:db8:1:2::3")), AddressRange::home(ip("2001:db8:1:2:ffff::")));
-        assert_ne!(AddressRange::home(ip("2001:db8:1:2::")), AddressRange::home(ip("2001:db8:1:3::")));
-        assert_eq!(AddressRange::network(ip("2001:db8:1:2::")), AddressRange::network(ip("2001:db8:1:3::")));
+        assert_eq!(AddressRange::home(ip("2001:db8:1:200::3")), AddressRange::home(ip("2001:db8:1:2ff:ffff::")));
+        assert_ne!(AddressRange::home(ip("2001:db8:1:200::")), AddressRange::home(ip("2001:db8:1:300::")));
+        assert_eq!(AddressRange::network(ip("2001:db8:1:200::")), AddressRange::network(ip("2001:db8:1:300::")));
+        assert_ne!(AddressRange::network(ip("2001:db8:1::")), AddressRange::network(ip("2001:db8:2::")));
+    }
+
+    #[test]
+    fn only_ipv6_has_allocations() {
+        let of = |text| AddressRange::allocation(ip(text));
+        assert_eq!(of("2001:db8:1::"), of("2001:db8:ffff:2::3"));
+        assert_ne!(of("2001:db8::"), of("2001:db9::"));
+        assert_eq!([of("10.1.2.3"), of("::ffff:10.1.2.3")], [None, None]);
     }
 }

@@ -113,6 +113,8 @@ pub struct Desk {
     slots: Slots,
     audits: Audits,
     heads: Heads,
+    /// Providers whose plays weigh nothing, by the newest final block.
+    struck_out: HashSet<AccountAddress>,
     payload: Option<(PayloadKey, Arc<ViewPayload>)>,
     outbox: VecDeque<ValidatorMessage>,
     diary: Diary,
@@ -134,6 +136,7 @@ impl Desk {
             slots: Slots::default(),
             audits: Audits::default(),
             heads: Heads::default(),
+            struck_out: HashSet::new(),
             payload: None,
             outbox: VecDeque::new(),
             diary: Diary::default(),
@@ -296,6 +299,15 @@ impl Desk {
         for awarded in &settlement.awarded {
             self.awarded(awarded);
         }
+        self.learn_struck_out(settlement);
+    }
+
+    /// Learns which providers pay nobody: only a verdict makes one, and only a new period forgives.
+    fn learn_struck_out(&mut self, settlement: &Settlement) {
+        let answering = settlement.awarded.iter().flat_map(|awarded| &awarded.answering);
+        self.struck_out.extend(answering);
+        let params = &self.genesis.params;
+        self.struck_out.retain(|provider| settlement.next.is_provider_struck_out(params, provider));
     }
 
     fn made(&mut self, slot: &SlotPayload, made: &MadeBlock, ledger: &LedgerState) {

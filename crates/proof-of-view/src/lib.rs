@@ -22,6 +22,7 @@ mod desk;
 mod diary;
 pub mod dispute;
 mod gossip;
+mod home_days;
 mod keys;
 mod ledger;
 mod limits;
@@ -42,7 +43,7 @@ pub use keys::{KeyMessage, KeyService, KeyWarrant, SharedKeys};
 pub use ledger::{
     AcceptedPlay, Audit, AwardedBlock, BlockPlace, CARRY_SLOTS_MAX, CREDITS_PER_BLOCK_MAX, DrawnAudit, IssuerRecord,
     LedgerHead, LedgerParts, LedgerState, MadeBlock, MinedCell, OpenAudit, Owed, PENDING_MAX, PendingBlock,
-    PendingHead, PendingPlay, SettleError, Settlement, Standing, VoidedPlay,
+    PendingHead, PendingPlay, ProviderRecord, SettleError, Settlement, Standing, VoidedPlay,
 };
 pub use limits::OriginTag;
 pub use refusal::{Advice, REFUSAL_WORDS, Refusal};

@@ -52,6 +52,9 @@ pub enum Refusal {
     /// Another play of the account is running.
     #[error("play {play} is still running for {remaining_ms} ms; only one play at a time is paid")]
     Overlapping { play: PlayId, remaining_ms: u64 },
+    /// The home had its paid plays of the day. Watching is allowed, and unpaid until tomorrow.
+    #[error("this home had its {most} paid plays of the day; watching is free and unpaid until tomorrow")]
+    HomeSpent { most: u32 },
     /// No such grant, or expired.
     #[error("the grant is unknown or has expired")]
     UnknownGrant,
@@ -100,8 +103,11 @@ pub enum Refusal {
     /// The validators voted it down.
     #[error("fewer than the needed validators held the play true")]
     Outvoted,
-    /// The audit drew this play, and too few validators saw its chunks opened: it is void and pays nothing.
-    #[error("the audit drew this play, and its chunks were not opened in time; it is void")]
+    /// The audit drew this play, and too few validators saw its chunks opened; or most of what its provider served was
+    /// void. It pays nothing.
+    #[error(
+        "the audit drew this play, and its chunks were not opened in time, or its provider was struck out; it is void"
+    )]
     Voided,
     /// Too many of the account's plays were void in this period: its plays weigh nothing until the period ends.
     #[error("too many plays of this account were void; its plays are unpaid until the period ends")]
@@ -149,6 +155,7 @@ impl Refusal {
             Self::AlreadyMined => "already-mined",
             Self::AlreadyIssued { .. } => "already-issued",
             Self::Overlapping { .. } => "overlapping",
+            Self::HomeSpent { .. } => "home-spent",
             Self::UnknownGrant => "unknown-grant",
             Self::OtherGrant => "other-grant",
             Self::UnknownPlay => "unknown-play",
@@ -233,6 +240,7 @@ impl Refusal {
                 | Self::Overlapping { .. }
                 | Self::StruckOut
                 | Self::Suspect { .. }
+                | Self::HomeSpent { .. }
         )
     }
 }

@@ -194,7 +194,7 @@ fn gossip() -> Value {
             ValidatorMessage::Play {
                 code: Box::new(Signed::new(play_code(), &key)),
                 request: Box::new(Signed::new(play_request(), &key)),
-                origin: OriginTag { home: [31; 8], network: [32; 8] },
+                origin: OriginTag { home: [31; 8], network: [32; 8], allocation: Some([33; 8]) },
             },
         ),
         ("Receipt", ValidatorMessage::Receipt(Signed::new(receipt(), &key))),
@@ -243,8 +243,10 @@ fn derivations() -> Value {
             "address": address,
             "homeRange": hex(&AddressRange::home(address).to_bytes()),
             "networkRange": hex(&AddressRange::network(address).to_bytes()),
+            "allocationRange": AddressRange::allocation(address).map(|range| hex(&range.to_bytes())),
             "home": hex(&tag.home),
             "network": hex(&tag.network),
+            "allocation": tag.allocation.map(|tag| hex(&tag)),
         })
     };
     let box_key = BoxKey::from_bytes([38; 32]);

@@ -19,7 +19,7 @@ use std::time::Duration;
 
 /// A home that nobody else has.
 fn invented_home() -> OriginTag {
-    OriginTag { home: rand::random(), network: rand::random() }
+    OriginTag { home: rand::random(), network: rand::random(), allocation: None }
 }
 
 /// What an honest validator would issue for this request now, signed by the rogue.

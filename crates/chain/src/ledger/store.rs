@@ -10,6 +10,7 @@
 //! | `account_play` | account, view block, place (big-endian) | — |
 //! | `counted` | view block, part | what counts until the period ends: mined cells, play time on creators' videos |
 //! | `standing` | account | age, play time of the day, strikes |
+//! | `provider` | account | what it answers for until the period ends |
 //! | `pending` | view block | what it waits for: draw or votes on its audit |
 //! | `vesting` | view block | awards that are not spendable yet |
 //!
@@ -36,6 +37,7 @@ pub(super) const PLAY: TableDefinition<[u8; 16], (u64, u32)> = TableDefinition::
 pub(super) const ACCOUNT_PLAY: TableDefinition<([u8; 20], u64, u32), ()> = TableDefinition::new("account_play");
 pub(super) const COUNTED: TableDefinition<(u64, u32), &[u8]> = TableDefinition::new("counted");
 pub(super) const STANDING: TableDefinition<[u8; 20], &[u8]> = TableDefinition::new("standing");
+pub(super) const PROVIDER: TableDefinition<[u8; 20], &[u8]> = TableDefinition::new("provider");
 pub(super) const PENDING: TableDefinition<u64, &[u8]> = TableDefinition::new("pending");
 pub(super) const VESTING: TableDefinition<u64, &[u8]> = TableDefinition::new("vesting");
 
@@ -104,6 +106,7 @@ impl Store {
         write.open_table(ACCOUNT_PLAY)?;
         write.open_table(COUNTED)?;
         write.open_table(STANDING)?;
+        write.open_table(PROVIDER)?;
         write.open_table(PENDING)?;
         write.open_table(VESTING)?;
         write.commit()?;
@@ -139,6 +142,10 @@ impl Store {
         for entry in read.open_table(STANDING)?.iter()? {
             let (account, standing) = entry?;
             parts.standings.push((AccountAddress(account.value()), decode("standing", standing.value())?));
+        }
+        for entry in read.open_table(PROVIDER)?.iter()? {
+            let (account, record) = entry?;
+            parts.providers.push((AccountAddress(account.value()), decode("provider", record.value())?));
         }
         for entry in read.open_table(VESTING)?.iter()? {
             let (made, value) = entry?;

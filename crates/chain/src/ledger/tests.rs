@@ -21,6 +21,9 @@ fn viewer(n: u8) -> AccountAddress {
     AccountAddress([20 + n; 20])
 }
 
+const PROVIDER: AccountAddress = AccountAddress([7; 20]);
+/// Enough bytes for full weight.
+const SIZE: u64 = 1 << 24;
 const CREATOR: AccountAddress = AccountAddress([5; 20]);
 
 /// One validator; half of all plays are audited.
@@ -32,7 +35,7 @@ fn genesis() -> Arc<NetworkGenesis> {
         params: ProtocolParams {
             period_view_blocks: 3,
             vesting_view_blocks: 1,
-            audit: AuditParams { share_permille: 500, ..Default::default() },
+            audit: AuditParams { share_permille: 500, provider_audits_min: 2, ..Default::default() },
             ..Default::default()
         },
         validators: vec![validator(1)],
@@ -57,7 +60,7 @@ fn play(name: u8, who: u8, cell_index: u32, slot: u64) -> PlayRecord {
         magnet: Magnet([1; 32]),
         cell_index,
         cell: CellId([2; 32]),
-        size: 10,
+        size: SIZE,
         grant: GrantId([3; 16]),
         download_key: [0; 16],
         constant: [4; 16],
@@ -75,7 +78,7 @@ fn play(name: u8, who: u8, cell_index: u32, slot: u64) -> PlayRecord {
     PlayRecord {
         code: Signed { body: code, signature: unsigned },
         data: Signed { body: data, signature: unsigned },
-        providers: vec![ProviderShare { provider: AccountAddress([7; 20]), bytes: 10 }],
+        providers: vec![ProviderShare { provider: PROVIDER, bytes: SIZE }],
         factors: PlayFactors::STRANGER,
         issuer: 0,
     }
@@ -154,6 +157,7 @@ struct Seen {
     mined: Vec<bool>,
     standings: Vec<Option<Standing>>,
     creator_times: Vec<u64>,
+    provider: Option<chainflix_proof_of_view::ProviderRecord>,
     owed: Vec<Owed>,
     view_blocks: Vec<ViewBlock>,
     plays: Vec<(PlayPlace, PlayState)>,
@@ -176,6 +180,7 @@ fn seen(ledger: &ViewLedger) -> Seen {
         mined: cells.map(|cell| state.is_mined(&cell)).collect(),
         standings: viewers.clone().map(|account| state.standing(&account).copied()).collect(),
         creator_times: viewers.clone().map(|account| state.creator_time_ms(&account, &CREATOR)).collect(),
+        provider: state.provider(&PROVIDER).copied(),
         owed: viewers.clone().map(|account| ledger.owed(&account)).collect(),
         view_blocks: summaries.map(|summary| ledger.view_block(summary.number).unwrap().unwrap()).collect(),
         plays: places.map(|place| (place, ledger.play_state(&place).unwrap())).collect(),
@@ -250,8 +255,8 @@ fn check_pay(seen: &Seen) {
         };
         let paid = block.carried.iter().map(|(index, _)| block.paid(&genesis(), *index).map_or(0, sum));
         assert_eq!(paid.sum::<u64>(), awarded_gwei(block));
-        let all_void = block.carried.iter().all(|(index, _)| block.is_void(*index));
-        let due = if all_void { 0 } else { block.summary.reward_gwei };
+        let is_nothing = |(index, weight): &(u32, u64)| *weight == 0 || block.is_void(*index);
+        let due = if block.carried.iter().all(is_nothing) { 0 } else { block.summary.reward_gwei };
         assert_eq!(awarded_gwei(block), if block.summary.award.is_some() { due } else { 0 });
     }
 }

@@ -3,7 +3,7 @@
 use super::{
     parts,
     row::{AwardRow, CountedPlay, SummaryRow, ViewBlockRow, credits_row, decode, encode, encode_view_block},
-    store::{ACCOUNT_PLAY, COUNTED, PENDING, PLAY, STANDING, SUMMARY, StoreError, VESTING, VIEW_BLOCK},
+    store::{ACCOUNT_PLAY, COUNTED, PENDING, PLAY, PROVIDER, STANDING, SUMMARY, StoreError, VESTING, VIEW_BLOCK},
 };
 use chainflix_primitives::{AccountAddress, PlayRecord, SlotPayload, ViewPayload};
 use chainflix_proof_of_view::{
@@ -24,6 +24,7 @@ pub(super) fn write_step(
     if before.head().closed_slot != after.head().closed_slot {
         // A period began. To drop a table is far less work than to delete its rows.
         write.delete_table(COUNTED)?;
+        write.delete_table(PROVIDER)?;
     }
     if let (Some(payload), Some(made)) = (payload, &settlement.made)
         && let Some(slot) = &payload.slot
@@ -36,6 +37,7 @@ pub(super) fn write_step(
         insert_award(write, place, before, awarded)?;
     }
     insert_standings(write, payload, settlement)?;
+    insert_providers(write, settlement)?;
     move_pending(write, before, after)?;
     move_vesting(write, before, after)
 }
@@ -150,6 +152,18 @@ fn insert_standings(
     for account in accounts {
         if let Some(standing) = settlement.next.standing(&account) {
             table.insert(account.0, encode(standing).as_slice())?;
+        }
+    }
+    Ok(())
+}
+
+/// Writes what providers answer for after the audits that ended. Opens the table also where there is nothing to write:
+/// readers rely on it.
+fn insert_providers(write: &WriteTransaction, settlement: &Settlement) -> Result<(), StoreError> {
+    let mut table = write.open_table(PROVIDER)?;
+    for provider in settlement.awarded.iter().flat_map(|awarded| &awarded.answering) {
+        if let Some(record) = settlement.next.provider(provider) {
+            table.insert(provider.0, encode(record).as_slice())?;
         }
     }
     Ok(())

@@ -32,8 +32,10 @@ pub struct ProtocolParams {
     pub slot_grace_ms: u64,
     /// How long the proposer of a slot has before the next validator may propose it.
     pub slot_attempt_ms: u64,
-    /// Most plays at a time of one home: an IPv4 address or IPv6 /64.
+    /// Most plays at a time of one home: an IPv4 address or IPv6 /56.
     pub plays_per_home: u32,
+    /// Most paid plays of one home on a day of [`WeightParams::day_slots`]; more are watched unpaid.
+    pub plays_per_home_per_day: u32,
     /// Most plays at a time of one network: an IPv4 /24 or IPv6 /48.
     pub plays_per_network: u32,
     /// Least share of a cell's bytes that matching receipts must cover, in thousandths.
@@ -72,6 +74,10 @@ pub struct AuditParams {
     /// Strikes within a period after which an account's plays weigh nothing until the period ends; likewise those that a
     /// validator issued.
     pub strikes_max: u8,
+    /// Audited plays of a period, of which a provider served the larger part, before it answers for them.
+    pub provider_audits_min: u32,
+    /// A provider is struck out until the period ends when more than this part of their weight is void, in thousandths.
+    pub provider_void_permille: u16,
 }
 
 /// What a play weighs against the others of its slot (protocol page, "Weight: why faking does not pay"). What each
@@ -89,12 +95,17 @@ pub struct WeightParams {
     pub full_ms_per_day: u64,
     /// Slots of a day.
     pub day_slots: u64,
-    /// Plays of one home (IPv4 address or IPv6 /64) in one slot that have full weight together.
+    /// Plays of one home (IPv4 address or IPv6 /56) in one slot that have full weight together.
     pub home_plays_per_slot: u32,
     /// Plays of one network (IPv4 /24 or IPv6 /48) in one slot that have full weight together.
     pub network_plays_per_slot: u32,
+    /// Plays of one IPv6 /32, the least that a registry allocates, in one slot that have full weight together.
+    pub allocation_plays_per_slot: u32,
     /// Play time of one account on one creator's videos in one period with full weight; beyond, `full / played`.
     pub creator_full_ms_per_period: u64,
+    /// Bits for each second of a cell's play time, delivered and signed for, from which on a play has full weight; fewer
+    /// give it their part.
+    pub full_bits_per_second: u64,
 }
 
 /// The Standing contract: what makes an account more than an address. `WeightParams::bond_full_cfx` says what a bond is
@@ -172,10 +183,11 @@ impl RewardSplit {
 }
 
 impl SplitBounds {
-    /// The people's shares move; what keeps the network running is the same for all.
+    /// The people's shares move; what keeps the network running is the same for all. The viewer's moves little: a creator
+    /// that gives its own share away buys views.
     pub const DEFAULT: Self = Self {
         least: RewardSplit { creator: 100, viewer: 200, activators: 0, storage: 100, ..RewardSplit::DEFAULT },
-        most: RewardSplit { creator: 600, viewer: 600, activators: 200, storage: 300, ..RewardSplit::DEFAULT },
+        most: RewardSplit { creator: 600, viewer: 400, activators: 200, storage: 300, ..RewardSplit::DEFAULT },
     };
 
     /// Checks that `split` is whole and inside.
@@ -195,7 +207,14 @@ impl SplitBounds {
 
 impl Default for AuditParams {
     fn default() -> Self {
-        Self { share_permille: 50, answer_ms: 28_800, strikes_max: 3 }
+        Self {
+            share_permille: 50,
+            answer_ms: 28_800,
+            strikes_max: 3,
+            // Eight audits are 160 plays; less than half is what the provider's other viewers can outweigh.
+            provider_audits_min: 8,
+            provider_void_permille: 500,
+        }
     }
 }
 
@@ -217,7 +236,10 @@ impl Default for WeightParams {
             // A minute spans four slots: two plays a slot are eight people at home, eight are thirty-three in a /24.
             home_plays_per_slot: 2,
             network_plays_per_slot: 8,
+            // Sixty-six people of one allocation at a time.
+            allocation_plays_per_slot: 16,
             creator_full_ms_per_period: 14_400_000,
+            full_bits_per_second: 2_000_000,
         }
     }
 }
@@ -239,6 +261,8 @@ impl Default for ProtocolParams {
             slot_grace_ms: 1_000,
             slot_attempt_ms: 4_000,
             plays_per_home: 16,
+            // Eight hours.
+            plays_per_home_per_day: 480,
             plays_per_network: 64,
             receipt_coverage_permille: 500,
             vote_percent: 51,
@@ -297,6 +321,7 @@ impl ProtocolParams {
         within("params.latePermille", self.late_permille, 1_001, 10_000)?;
         within("params.overlapMs", self.overlap_ms, 0, self.cell_ms)?;
         within("params.grantTtlMs", self.grant_ttl_ms, self.cell_ms, 86_400_000)?;
+        within("params.playsPerHomePerDay", self.plays_per_home_per_day.into(), 1, u32::MAX.into())?;
         within("params.receiptCoveragePermille", self.receipt_coverage_permille, 1, 1_000)?;
         within("params.votePercent", self.vote_percent, 51, 100)?;
         within("params.rewardGwei", self.reward_gwei, 0, 1 << 50)?;
@@ -312,7 +337,9 @@ impl AuditParams {
     fn check(&self) -> Result<(), GenesisError> {
         within("params.audit.sharePermille", self.share_permille.into(), 0, 1_000)?;
         within("params.audit.answerMs", self.answer_ms, 1_000, 600_000)?;
-        within("params.audit.strikesMax", self.strikes_max.into(), 1, u8::MAX.into())
+        within("params.audit.strikesMax", self.strikes_max.into(), 1, u8::MAX.into())?;
+        within("params.audit.providerAuditsMin", self.provider_audits_min.into(), 1, u32::MAX.into())?;
+        within("params.audit.providerVoidPermille", self.provider_void_permille.into(), 0, 1_000)
     }
 }
 
@@ -325,7 +352,9 @@ impl WeightParams {
         within("params.weights.daySlots", self.day_slots, 1, 1 << 40)?;
         within("params.weights.homePlaysPerSlot", self.home_plays_per_slot.into(), 1, u32::MAX.into())?;
         within("params.weights.networkPlaysPerSlot", self.network_plays_per_slot.into(), 1, u32::MAX.into())?;
-        within("params.weights.creatorFullMsPerPeriod", self.creator_full_ms_per_period, 1, 1 << 40)
+        within("params.weights.allocationPlaysPerSlot", self.allocation_plays_per_slot.into(), 1, u32::MAX.into())?;
+        within("params.weights.creatorFullMsPerPeriod", self.creator_full_ms_per_period, 1, 1 << 40)?;
+        within("params.weights.fullBitsPerSecond", self.full_bits_per_second, 1, 1 << 40)
     }
 }
 
@@ -362,7 +391,7 @@ mod tests {
         params.split.viewer -= 1;
         assert_eq!(params.check(), Err(GenesisError::Split { sum: 999 }));
         params.split.viewer = 100;
-        let bounds = GenesisError::Bounds { role: "viewer", permille: 100, least: 200, most: 600 };
+        let bounds = GenesisError::Bounds { role: "viewer", permille: 100, least: 200, most: 400 };
         assert_eq!(params.check(), Err(bounds));
     }
 }

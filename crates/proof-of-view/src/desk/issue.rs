@@ -49,7 +49,10 @@ impl Desk {
         }
         // Who was proved to lie about deliveries makes no more of them.
         let trusted = |source: &&Source| self.grants.lost_disputes(&source.provider) < LOST_MAX;
-        let source = draw(wanted, sources.iter().filter(trusted), seed).ok_or(Refusal::NoSource)?;
+        // Plays of a provider that audits struck out pay nobody; where nobody else holds the cell, a film is a film.
+        let paid = |source: &&Source| trusted(source) && !self.struck_out.contains(&source.provider);
+        let source = draw(wanted, sources.iter().filter(paid), seed);
+        let source = source.or_else(|| draw(wanted, sources.iter().filter(trusted), seed)).ok_or(Refusal::NoSource)?;
         let warrant = KeyWarrant::Grant(request.clone());
         let key = self.keys.view_key(now_ms, &wanted.account, &wanted.magnet, &warrant);
         // Whoever fetches the cell will ask to play it: what a quorum is asked for now is there by then.
@@ -108,7 +111,8 @@ impl Desk {
         let viewer_secret = view_key?.viewer_secret(&cell);
         let nonce = drawn(&entropy, "chainflix 2026 play answer nonce v1");
         let cell_key = viewer_secret.answer_key().wrap(&secret.cell_key(wanted.cell_index), nonce);
-        let starts_ms = match self.start_of(now_ms, wanted, ledger) {
+        let tag = OriginTag::new(&origin, &self.origin_key(now_ms));
+        let starts_ms = match self.start_of(now_ms, wanted, &tag, ledger) {
             Ok(starts_ms) => starts_ms,
             Err(refusal) if refusal.is_unpaid_play() => {
                 self.note_unpaid(now_ms, wanted, &refusal);
@@ -136,7 +140,7 @@ impl Desk {
             activators,
         };
         let code = Signed::new(code, &self.key);
-        self.share(now_ms, code.clone(), request, origin, catalogue);
+        self.share(now_ms, code.clone(), request, (origin, tag), catalogue);
         Ok(PlayAnswer { cell_key, outcome: PlayOutcome::Mining(Box::new(code)) })
     }
 
@@ -146,10 +150,9 @@ impl Desk {
         now_ms: u64,
         code: Signed<PlayCode>,
         request: &Signed<PlayRequest>,
-        origin: Origin,
+        (origin, tag): (Origin, OriginTag),
         catalogue: &dyn Catalogue,
     ) {
-        let tag = OriginTag::new(&origin, &self.origin_key(now_ms));
         let standing = catalogue.standing(&code.body.account);
         let play = Play {
             // At most 128 validators.
@@ -158,6 +161,8 @@ impl Desk {
             head: self.heads.newest(),
             origin: Some(origin),
             tag: Some(tag),
+            day: self.day(now_ms),
+            of_home: 0,
             standings: (standing, standing),
             proof: None,
             mistake: None,
@@ -168,10 +173,15 @@ impl Desk {
         self.say(now_ms, ValidatorMessage::Play { code, request, origin: tag });
     }
 
+    /// The day that a moment lies in.
+    fn day(&self, at_ms: u64) -> u64 {
+        let params = &self.genesis.params;
+        params.slot_at(self.genesis.genesis_time_ms, at_ms) / params.weights.day_slots
+    }
+
     /// The key of the day's address tags.
     fn origin_key(&mut self, now_ms: u64) -> chainflix_primitives::OriginKey {
-        let params = &self.genesis.params;
-        let day = params.slot_at(self.genesis.genesis_time_ms, now_ms) / params.weights.day_slots;
+        let day = self.day(now_ms);
         match &self.origin_key {
             Some((of, key)) if *of == day => key.clone(),
             _ => {
@@ -205,6 +215,9 @@ impl Desk {
             head: self.heads.newest(),
             origin: None,
             tag,
+            // The issuer's clock made the tag; it is not far from this one.
+            day: self.day(code.body.issued_ms),
+            of_home: 0,
             standings: (standing, standing),
             proof: None,
             mistake: None,
@@ -289,7 +302,13 @@ impl Desk {
     }
 
     /// When the minute of a new play may start, or why the play is not paid.
-    fn start_of(&self, now_ms: u64, wanted: &PlayRequest, ledger: &LedgerState) -> Result<u64, Refusal> {
+    fn start_of(
+        &self,
+        now_ms: u64,
+        wanted: &PlayRequest,
+        tag: &OriginTag,
+        ledger: &LedgerState,
+    ) -> Result<u64, Refusal> {
         let params = &self.genesis.params;
         let cell = MinedCell { account: wanted.account, magnet: wanted.magnet, cell_index: wanted.cell_index };
         if ledger.is_mined(&cell) {
@@ -301,6 +320,10 @@ impl Desk {
         let lost = self.grants.lost_disputes(&wanted.account);
         if lost >= LOST_MAX {
             return Err(Refusal::Suspect { lost });
+        }
+        let most = params.plays_per_home_per_day;
+        if self.plays.homes().count(self.day(now_ms), &tag.home) >= most {
+            return Err(Refusal::HomeSpent { most });
         }
         if self.plays.is_full() {
             return Err(Refusal::Busy { retry_ms: params.slot_ms });

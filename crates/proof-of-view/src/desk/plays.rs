@@ -11,6 +11,7 @@
 use super::PlayStatus;
 use crate::{
     CARRY_SLOTS_MAX, OriginTag, Refusal, RefusedPlay,
+    home_days::HomeDays,
     limits::{Limits, Origin},
 };
 use chainflix_primitives::{AccountAddress, PlayCode, PlayData, PlayId, ProtocolParams, Signed};
@@ -40,6 +41,10 @@ pub(super) struct Play {
     pub origin: Option<Origin>,
     /// What the validators compare origins by.
     pub tag: Option<OriginTag>,
+    /// The day of that tag.
+    pub day: u64,
+    /// Which play of its home this is on that day; 0 when that is not counted. [`Plays::insert`] gives it.
+    pub of_home: u32,
     /// The account's standing when the play was issued, and when it was proved.
     pub standings: (u16, u16),
     pub proof: Option<Signed<PlayData>>,
@@ -114,6 +119,7 @@ pub(super) struct Plays {
     proved: BTreeMap<u64, BTreeSet<PlayId>>,
     due: BTreeMap<u64, Vec<Due>>,
     limits: Limits,
+    homes: HomeDays,
     /// What was refused since it was last taken.
     refused: Vec<RefusedPlay>,
 }
@@ -135,12 +141,18 @@ impl Plays {
             proved: BTreeMap::new(),
             due: BTreeMap::new(),
             limits: Limits::default(),
+            homes: HomeDays::default(),
             refused: Vec::new(),
         }
     }
 
     pub fn limits(&self) -> &Limits {
         &self.limits
+    }
+
+    /// What each home played today.
+    pub fn homes(&self) -> &HomeDays {
+        &self.homes
     }
 
     /// How many plays are open.
@@ -202,10 +214,11 @@ impl Plays {
     }
 
     /// Takes a new play.
-    pub fn insert(&mut self, params: &ProtocolParams, play: Play) {
+    pub fn insert(&mut self, params: &ProtocolParams, mut play: Play) {
         if let Some(origin) = &play.origin {
             self.limits.enter(origin);
         }
+        play.of_home = play.tag.map_or(0, |tag| self.homes.enter(play.day, &tag.home));
         let code = &play.code.body;
         // Another validator may have taken the proof in the last moment, and tells of it a little later.
         self.fall_due(play.latest_ms(params) + params.slot_grace_ms, Due::Proof(code.id));
@@ -280,6 +293,9 @@ impl Plays {
         let span = carried.then(|| Span::of(code));
         let story_ms = play.latest_ms(params) + (CARRY_SLOTS_MAX + 2) * params.slot_ms;
         let origin = play.origin.take();
+        if let (false, true, Some(tag)) = (carried, play.of_home > 0, play.tag) {
+            self.homes.leave(play.day, &tag.home);
+        }
         if let PlayStatus::Refused(refusal) = &status {
             let (play, refusal) = (Some(code.id), refusal.clone());
             let (magnet, cell_index) = (code.magnet, code.cell_index);

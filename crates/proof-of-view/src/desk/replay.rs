@@ -7,8 +7,8 @@
 //!
 //! A note is heard again at the time at which it came: the same message at the same time is judged the same, whether it
 //! was this validator's or another's. What this validator had just said, it says again, because it may have been lost on
-//! the way. Limits count anew: where a play came from is not written down, and for the crowd of its home the proposer is
-//! believed.
+//! the way. Limits and the days of homes count anew: where a play came from is not written down, and for the crowd of its
+//! home the proposer is believed.
 
 use super::{Desk, PlayStatus};
 use crate::{Catalogue, Diary, LedgerState, Note, Refusal, RefusedPlay, ValidatorMessage};
@@ -79,6 +79,7 @@ impl Replay<'_> {
     ) {
         let Self { desk, underway } = self;
         let params = &desk.genesis.params;
+        desk.struck_out = ledger.providers_struck_out(params).collect();
         for block in ledger.pending() {
             let (plays, view_block) = (&block.slot().proposal.plays, block.view_block());
             let codes = block.plays().iter().filter_map(|play| plays.get(play.index as usize));

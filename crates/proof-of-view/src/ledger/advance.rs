@@ -1,7 +1,9 @@
 //! From one state to the next: the order in which a block's votes, draws, verdicts and awards take effect.
 
 use super::{
-    Audit, BlockPlace, LedgerState, OpenAudit, PendingBlock, PendingHead, PendingPlay, SettleError, award, root,
+    Audit, BlockPlace, LedgerState, OpenAudit, PendingBlock, PendingHead, PendingPlay, SettleError, award,
+    providers::{Providers, answering},
+    root,
     standing::period_of,
     tally::{Tally, check_parts},
     verdict::{self, Void},
@@ -43,7 +45,7 @@ pub struct DrawnAudit {
     pub plays: Vec<PlayId>,
 }
 
-/// A drawn play that did not pass its audit: it is paid nothing.
+/// A play that the audit voided, or that its provider's audits voided: it is paid nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct VoidedPlay {
     /// Its place in the proposal.
@@ -52,7 +54,8 @@ pub struct VoidedPlay {
     pub play: PlayId,
     /// Who played it.
     pub account: AccountAddress,
-    /// Whether it was voted down, which is a strike, rather than left without enough votes.
+    /// Whether it was voted down, which is a strike, rather than left without enough votes or served by a provider that is
+    /// struck out.
     pub voted_down: bool,
 }
 
@@ -63,8 +66,10 @@ pub struct AwardedBlock {
     pub view_block: u64,
     /// Who gets what, in order of accounts; adds up to the block's reward, or to nothing when no play has weight.
     pub awards: Arc<Vec<Credit>>,
-    /// Drawn plays that did not pass.
+    /// Plays that are paid nothing, by their places.
     pub voided: Vec<VoidedPlay>,
+    /// Providers that answer for one of its audited plays, each once, in order of accounts.
+    pub answering: Vec<AccountAddress>,
 }
 
 /// What one block does to the ledger.
@@ -174,6 +179,7 @@ impl Step<'_> {
             let state = self.state();
             state.mined = imbl::HashSet::new();
             state.creator_times = imbl::HashMap::new();
+            state.providers = Providers::default();
             state.head.issuers.clear();
             state.head.closed_slot = state.head.last_slot;
         }
@@ -222,6 +228,7 @@ impl Step<'_> {
             let verdict = block.audit().and_then(|audit| verdict::verdict(self.genesis, audit, self.at.time_ms));
             if let Some(void) = verdict {
                 self.strike(&block, &void);
+                self.hold_providers(&block, &void);
                 self.award(&block, &void);
             }
         }
@@ -235,6 +242,31 @@ impl Step<'_> {
                 standing.strike(period);
             }
         }
+    }
+
+    /// Counts the audited plays of a block for who served them. What was left without enough votes says nothing.
+    fn hold_providers(&mut self, block: &PendingBlock, void: &[Void]) {
+        let drawn = block.audit().map_or(&[][..], |audit| &audit.drawn);
+        for play in block.plays().iter().filter(|play| drawn.binary_search(&play.index).is_ok()) {
+            let failed = void.binary_search_by_key(&play.index, |void| void.index).map(|place| void[place].voted_down);
+            if failed != Ok(false) {
+                self.state().providers.count(block.record(play.index), play.weight, failed.is_ok());
+            }
+        }
+    }
+
+    /// `failed`, and the plays of a block that a provider served which was struck out since they were weighed.
+    fn void(&self, block: &PendingBlock, failed: &[Void]) -> Vec<Void> {
+        let (params, providers) = (&self.genesis.params.audit, &self.done.next.providers);
+        let mut void = failed.to_vec();
+        if !providers.is_empty() {
+            let served = |play: &&PendingPlay| providers.is_served_by_struck_out(params, block.record(play.index));
+            let fresh = |play: &&PendingPlay| failed.binary_search_by_key(&play.index, |void| void.index).is_err();
+            let more = block.plays().iter().filter(|play| play.weight > 0).filter(fresh).filter(served);
+            void.extend(more.map(|play| Void { index: play.index, voted_down: false }));
+            void.sort_unstable_by_key(|void| void.index);
+        }
+        void
     }
 
     /// Draws the blocks whose time has come, and awards those of which no play is drawn.
@@ -267,9 +299,10 @@ impl Step<'_> {
         self.state().pending.insert(view_block, opened);
     }
 
-    fn award(&mut self, block: &PendingBlock, void: &[Void]) {
+    fn award(&mut self, block: &PendingBlock, failed: &[Void]) {
         let view_block = block.view_block();
-        let awards = match void {
+        let void = self.void(block, failed);
+        let awards = match &void[..] {
             [] => block.expected(self.genesis).clone(),
             void => {
                 let voided: Vec<_> = void.iter().map(|void| void.index).collect();
@@ -288,7 +321,10 @@ impl Step<'_> {
         if !awards.is_empty() {
             state.vesting.insert(view_block, awards.clone());
         }
-        self.done.awarded.push(AwardedBlock { view_block, awards, voided });
+        let mut answering: Vec<_> = block.drawn().flat_map(answering).collect();
+        answering.sort_unstable();
+        answering.dedup();
+        self.done.awarded.push(AwardedBlock { view_block, awards, voided, answering });
     }
 
     fn pay_out(&mut self) {

@@ -18,8 +18,9 @@
 //! | module | decides |
 //! |---|---|
 //! | `tally` | whether a payload may stand in a block, and which plays the votes carry |
-//! | `weigh` | what a carried play weighs, by what the ledger knows of its account |
+//! | `weigh` | what a carried play weighs, by what the ledger knows of its account, issuer and provider |
 //! | `verdict` | which drawn plays passed their audit |
+//! | `providers` | what providers answer for, when plays they served did not |
 //! | `award` | who gets what, when it vests, and what falls due |
 //! | `root` | the commitment to all of it |
 //! | `advance` | their order |
@@ -27,6 +28,7 @@
 mod advance;
 mod award;
 mod pending;
+mod providers;
 mod root;
 mod standing;
 mod state;
@@ -39,6 +41,7 @@ mod weigh;
 pub use advance::{AcceptedPlay, AwardedBlock, DrawnAudit, MadeBlock, Settlement, VoidedPlay};
 pub use award::CREDITS_PER_BLOCK_MAX;
 pub use pending::{Audit, OpenAudit, PendingBlock, PendingHead, PendingPlay};
+pub use providers::ProviderRecord;
 pub use standing::{IssuerRecord, MinedCell, Standing};
 pub use state::{LedgerHead, LedgerParts, LedgerState, Owed};
 pub use tally::SettleError;

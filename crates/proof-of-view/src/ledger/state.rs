@@ -1,6 +1,9 @@
 //! The ledger between two blocks, and what anybody may ask of it.
 
-use super::{IssuerRecord, MinedCell, PENDING_MAX, PendingBlock, Standing, standing::period_of};
+use super::{
+    IssuerRecord, MinedCell, PENDING_MAX, PendingBlock, ProviderRecord, Standing, providers::Providers,
+    standing::period_of,
+};
 use borsh::{BorshDeserialize, BorshSerialize};
 use chainflix_primitives::{AccountAddress, Digest, NetworkGenesis, ProtocolParams};
 use chainflix_token::Credit;
@@ -37,6 +40,8 @@ pub struct LedgerParts {
     pub standings: Vec<(AccountAddress, Standing)>,
     /// Play time of accounts on creators' videos in the running period: (viewer, creator), milliseconds.
     pub creator_times: Vec<((AccountAddress, AccountAddress), u64)>,
+    /// What providers answer for in the running period.
+    pub providers: Vec<(AccountAddress, ProviderRecord)>,
     /// View blocks that are not awarded yet.
     pub pending: Vec<PendingBlock>,
     /// Awards that are not spendable yet, by view block, each in order of accounts.
@@ -59,6 +64,7 @@ pub struct LedgerState {
     pub(super) mined: imbl::HashSet<[u8; 16]>,
     pub(super) standings: imbl::HashMap<AccountAddress, Standing>,
     pub(super) creator_times: imbl::HashMap<(AccountAddress, AccountAddress), u64>,
+    pub(super) providers: Providers,
     pub(super) pending: imbl::OrdMap<u64, Arc<PendingBlock>>,
     pub(super) vesting: imbl::OrdMap<u64, Arc<Vec<Credit>>>,
 }
@@ -66,12 +72,13 @@ pub struct LedgerState {
 impl LedgerState {
     /// Puts a state together again from what a store kept.
     pub fn restore(parts: LedgerParts) -> Self {
-        let LedgerParts { head, mined, standings, creator_times, pending, vesting } = parts;
+        let LedgerParts { head, mined, standings, creator_times, providers, pending, vesting } = parts;
         Self {
             head,
             mined: mined.into_iter().collect(),
             standings: standings.into_iter().collect(),
             creator_times: creator_times.into_iter().collect(),
+            providers: Providers::restore(providers),
             pending: pending.into_iter().map(|block| (block.view_block(), Arc::new(block))).collect(),
             vesting: vesting.into_iter().map(|(view_block, credits)| (view_block, Arc::new(credits))).collect(),
         }
@@ -123,6 +130,22 @@ impl LedgerState {
         let struck = self.head.issuers.iter().filter(|(_, record)| record.is_struck_out(&params.audit));
         // Validators have numbers below 128.
         struck.fold(0, |bits, (number, _)| bits | 1 << number)
+    }
+
+    /// What a provider answers for in the running period; `None` when nothing it served was audited.
+    pub fn provider(&self, account: &AccountAddress) -> Option<&ProviderRecord> {
+        self.providers.get(account)
+    }
+
+    /// Whether plays that a provider serves weigh nothing until the period ends.
+    pub fn is_provider_struck_out(&self, params: &ProtocolParams, account: &AccountAddress) -> bool {
+        self.provider(account).is_some_and(|record| record.is_struck_out(&params.audit))
+    }
+
+    /// All such providers; looks at every one that has a record.
+    pub fn providers_struck_out(&self, params: &ProtocolParams) -> impl Iterator<Item = AccountAddress> {
+        let struck = self.providers.iter().filter(|(_, record)| record.is_struck_out(&params.audit));
+        struck.map(|(account, _)| *account)
     }
 
     /// Play time of an account on a creator's videos in the running period, in milliseconds.

@@ -1,7 +1,7 @@
-//! What a carried play weighs, by what the ledger knows of its account and its issuer.
+//! What a carried play weighs, by what the ledger knows of its account, its issuer and its provider.
 
 use super::{LedgerState, Standing, standing::period_of};
-use crate::weight::{Factors, identity_permille, saturation_permille};
+use crate::weight::{Factors, identity_permille, rate_permille, saturation_permille};
 use chainflix_primitives::{PlayRecord, ProtocolParams};
 
 /// Weighs the plays of one view block, one after the other: each adds to the play time that the next ones of its account
@@ -39,10 +39,14 @@ impl<'a> Scale<'a> {
         let creator_cap = saturation_permille(weights.creator_full_ms_per_period, *creator_ms, play_ms);
         *creator_ms = creator_ms.saturating_add(play_ms);
 
-        if account_is_struck_out || self.struck_out >> record.issuer & 1 == 1 {
+        let served_by_struck_out = state.providers.is_served_by_struck_out(&self.params.audit, record);
+        if account_is_struck_out || served_by_struck_out || self.struck_out >> record.issuer & 1 == 1 {
             return 0;
         }
         let network = u64::from(record.factors.network_permille);
-        Factors { identity, saturation, network, creator_cap }.weigh(play_ms)
+        // The tally carries no play whose shares pass the size of its cell.
+        let moved = record.providers.iter().map(|share| share.bytes).sum();
+        let rate = rate_permille(weights.full_bits_per_second, moved, play_ms);
+        Factors { identity, saturation, network, creator_cap, rate }.weigh(play_ms)
     }
 }

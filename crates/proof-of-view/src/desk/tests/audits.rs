@@ -82,6 +82,46 @@ fn silence_is_void_and_a_strike() {
 }
 
 #[test]
+fn plays_of_a_provider_that_is_struck_out_are_void_and_it_is_drawn_last() {
+    let audit = AuditParams { share_permille: 1000, provider_audits_min: 1, ..AuditParams::default() };
+    let mut village = Village::audited(ProtocolParams { audit, ..Default::default() });
+    let source = |number: u8| Source {
+        provider: key(number).address(),
+        node: NodeId([number; 32]),
+        box_key: BoxKey::from_bytes([12; 32]).public_key(),
+    };
+    let drawn = |village: &mut Village, sources: &[Source]| {
+        let seeds = (0..20u8).map(|seed| BlockHash([seed; 32]));
+        let mut ask = |seed| {
+            let (entropy, now_ms) = (village.entropy(), village.now_ms);
+            let request = GrantRequest {
+                account: key(61).address(),
+                magnet: FILM,
+                cell_index: 0,
+                from_byte: 0,
+                viewer_box_key: BoxKey::from_bytes([11; 32]).public_key(),
+                excluded: vec![],
+                requested_ms: now_ms,
+            };
+            let request = Signed::new(request, &key(61));
+            let grant = village.desks[0].grant(now_ms, entropy, &request, sources, &seed, &village.chain);
+            grant.unwrap().body.provider
+        };
+        seeds.map(&mut ask).collect::<HashSet<_>>()
+    };
+    let both = [source(50), source(51)];
+    assert_eq!(drawn(&mut village, &both).len(), 2, "either may serve");
+
+    let playing = village.view(60, 0);
+    until_drawn(&mut village, &playing.code.id);
+    village.pass(40_000);
+    assert_eq!(village.statuses(&playing.code.id), vec![Some(PlayStatus::Refused(Refusal::Voided)); 4]);
+    assert!(village.ledger.is_provider_struck_out(&village.genesis.params, &key(50).address()));
+    assert_eq!(drawn(&mut village, &both), HashSet::from([key(51).address()]));
+    assert_eq!(drawn(&mut village, &both[..1]), HashSet::from([key(50).address()]), "nobody else has the film");
+}
+
+#[test]
 fn struck_out_accounts_watch_unpaid_until_the_period_ends() {
     let audit = AuditParams { share_permille: 1000, strikes_max: 1, ..AuditParams::default() };
     let mut village = Village::audited(ProtocolParams { audit, period_view_blocks: 2, ..Default::default() });

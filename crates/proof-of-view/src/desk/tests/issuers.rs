@@ -34,7 +34,7 @@ fn proved(village: &Village, code: &PlayCode) -> PlayData {
 
 fn told(village: &mut Village, code: &PlayCode, request: Signed<PlayRequest>) {
     let code = Box::new(Signed::new(code.clone(), &key(100 + CHEAT as u8)));
-    let origin = crate::OriginTag { home: [1; 8], network: [1; 8] };
+    let origin = crate::OriginTag { home: [1; 8], network: [1; 8], allocation: None };
     let message = ValidatorMessage::Play { code, request: Box::new(request), origin };
     (0..4).filter(|to| *to != CHEAT).for_each(|to| village.hear(to, CHEAT, &message));
 }
@@ -193,7 +193,7 @@ fn play_codes_with_impossible_words_are_not_taken() {
     let request = asked(&good, &viewer, village.now_ms);
     // Brought by another validator than the one that signed it: its word about the origin would be worth nothing.
     let code = Box::new(Signed::new(good.clone(), &key(103)));
-    let origin = crate::OriginTag { home: [1; 8], network: [1; 8] };
+    let origin = crate::OriginTag { home: [1; 8], network: [1; 8], allocation: None };
     let message = ValidatorMessage::Play { code, request: Box::new(request.clone()), origin };
     village.hear(0, 2, &message);
     assert_eq!(village.desks[0].status(&good.id), None);

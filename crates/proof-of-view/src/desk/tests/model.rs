@@ -93,7 +93,7 @@ struct World {
 
 impl World {
     fn new() -> Self {
-        let audit = AuditParams { share_permille: 500, answer_ms: 10_000, strikes_max: 2 };
+        let audit = AuditParams { share_permille: 500, answer_ms: 10_000, strikes_max: 2, ..AuditParams::default() };
         let params = ProtocolParams { audit, difficulty_bits: 0, period_view_blocks: 3, ..Default::default() };
         Self { village: Village::audited(params), plays: vec![], under_way: vec![], refused: BTreeMap::new() }
     }

@@ -102,6 +102,41 @@ fn too_many_plays_of_one_home_and_network() {
     assert_eq!(ask(65, "198.51.101.9"), Ok(()));
 }
 
+/// Asks one validator for a paid play of a new viewer at `home`.
+fn paid_at(village: &mut Village, validator: usize, viewer: u8, home: &str) -> Result<Playing, String> {
+    let viewer = key(viewer);
+    let grant = village.grant(&viewer, 0).unwrap();
+    let request = Signed::new(village.play_request(&viewer, &grant), &viewer);
+    let answer = village.request_of(validator, request, home.parse().unwrap()).unwrap();
+    village.gossip();
+    match answer.outcome {
+        PlayOutcome::Unpaid(code) => Err(code),
+        outcome => Ok(village.playing(viewer, grant, PlayAnswer { outcome, ..answer })),
+    }
+}
+
+#[test]
+fn a_home_has_so_many_paid_plays_a_day() {
+    let mut village = Village::with(ProtocolParams { plays_per_home_per_day: 2, ..Default::default() });
+    let first = paid_at(&mut village, 1, 60, "198.51.100.7").unwrap();
+    paid_at(&mut village, 2, 61, "198.51.100.7").unwrap();
+    let refused = paid_at(&mut village, 3, 62, "198.51.100.7").map(drop);
+    assert_eq!(refused, Err("home-spent".into()), "whichever validator it asks");
+    assert!(paid_at(&mut village, 3, 63, "198.51.100.8").is_ok(), "the neighbour has its own day");
+    // A play that is given up, or that nobody proves, costs nothing.
+    village.pass(1_000);
+    let (viewer, give_up) = (first.viewer.clone(), Some(first.code.id));
+    let grant = village.grant(&viewer, 1).unwrap();
+    assert!(matches!(village.request(&viewer, &grant, give_up).unwrap().outcome, PlayOutcome::Mining(_)));
+    village.pass(92_000);
+    assert!(paid_at(&mut village, 3, 64, "198.51.100.7").is_ok());
+    // Tomorrow is another day.
+    assert!(paid_at(&mut village, 3, 65, "198.51.100.7").is_ok());
+    assert!(paid_at(&mut village, 3, 66, "198.51.100.7").is_err());
+    village.now_ms = START_MS + 86_400_000;
+    assert!(paid_at(&mut village, 3, 67, "198.51.100.7").is_ok());
+}
+
 #[test]
 fn a_play_that_nobody_proves_stops_counting() {
     let mut village = Village::with(ProtocolParams { plays_per_home: 1, ..Default::default() });

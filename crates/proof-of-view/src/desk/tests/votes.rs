@@ -229,6 +229,62 @@ fn a_crowd_behind_one_connection_shares_its_weight() {
     assert_eq!(weight(&plays[3]), alone * 750 / 1000, "three of four in the /24");
 }
 
+/// Plays of `viewers` at one home, each asked of the validator that `asks` names, proved together.
+fn of_one_home(village: &mut Village, viewers: &[u8], asks: impl Fn(&mut Village, usize) -> usize) -> Vec<Playing> {
+    let start = |(place, viewer): (usize, &u8)| {
+        let viewer = key(*viewer);
+        village.deaf = vec![false; 4];
+        let grant = village.grant(&viewer, 0).unwrap();
+        let validator = asks(village, place);
+        let request = Signed::new(village.play_request(&viewer, &grant), &viewer);
+        let answer = village.request_of(validator, request, home()).unwrap();
+        village.gossip();
+        village.playing(viewer, grant, answer)
+    };
+    let plays: Vec<_> = viewers.iter().enumerate().map(start).collect();
+    village.deaf = vec![false; 4];
+    village.pass(60_000);
+    for playing in &plays {
+        village.receipts(playing);
+        let data = village.watch_at_once(playing);
+        village.prove(playing, data).unwrap();
+    }
+    plays
+}
+
+#[test]
+fn what_an_issuer_pays_a_home_beyond_its_day_and_a_tenth_is_held_false() {
+    let mut village = Village::with(ProtocolParams { plays_per_home_per_day: 10, ..Default::default() });
+    // Validator 2 hears of none of the first ten, and goes on to issue.
+    let plays = of_one_home(&mut village, &[60, 61, 62, 63, 64, 65, 66, 67, 68, 69, 70, 71], |village, place| {
+        village.deaf[2] = place < 10;
+        if place < 10 { 1 } else { 2 }
+    });
+    village.pass(60_000);
+    let carried: Vec<_> = village.made.iter().flat_map(|made| &made.accepted).map(|play| play.play).collect();
+    assert!(carried.contains(&plays[10].code.id), "a tenth is forgiven");
+    assert!(!carried.contains(&plays[11].code.id));
+}
+
+#[test]
+fn a_validator_that_was_restarted_leaves_the_word_about_its_homes_to_the_others() {
+    let mut village = Village::with(ProtocolParams { plays_per_home_per_day: 10, ..Default::default() });
+    // On a day of which no desk saw the beginning.
+    village.now_ms += 3 * 86_400_000;
+    village.desks.iter_mut().for_each(|desk| desk.finalized(START_MS + 3 * 86_400_000, 0));
+    let plays = of_one_home(&mut village, &[60, 61], |_, _| 1);
+    while village.made.is_empty() {
+        village.pass(200);
+    }
+    let block = village.ledger.pending().next().unwrap();
+    let carriers = |playing: &Playing| {
+        let listed = block.slot().proposal.plays.iter().position(|record| record.code.body.id == playing.code.id);
+        block.plays().iter().find(|play| Some(play.index as usize) == listed).unwrap().carriers
+    };
+    assert_eq!((carriers(&plays[0]), carriers(&plays[1])), (0b1111, 0b1101), "both are carried");
+    assert_eq!(village.ledger.head().issuers[&1].contradicted, 0);
+}
+
 #[test]
 fn a_proposer_that_describes_plays_wrongly_delays_them_and_carries_none() {
     type Bend = fn(&mut chainflix_primitives::PlayRecord);

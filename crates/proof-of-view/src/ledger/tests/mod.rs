@@ -2,6 +2,7 @@
 
 mod audits;
 mod model;
+mod providers;
 mod slots;
 mod weights;
 
@@ -9,12 +10,15 @@ use super::*;
 use chainflix_primitives::{
     AccountAddress, AccountKey, AuditParams, AuditPayload, AuditVote, BoxPublicKey, CellId, Digest, GrantId, Magnet,
     NetworkGenesis, NetworkKeys, NodeId, PlayCode, PlayData, PlayFactors, PlayId, PlayRecord, ProtocolParams,
-    Signable as _, Signature, Signed, SlotPayload, SlotProposal, SlotVote, ValidatorIdentity, ViewPayload, VoteEntry,
+    ProviderShare, Signable as _, Signature, Signed, SlotPayload, SlotProposal, SlotVote, ValidatorIdentity,
+    ViewPayload, VoteEntry,
 };
 use std::sync::Arc;
 
 const REWARD: u64 = 90_000_000_000;
 const MINUTE_MS: u64 = 60_000;
+/// Bytes of a cell: enough for full weight.
+const SIZE: u64 = 1 << 24;
 
 fn key(validator: usize) -> AccountKey {
     AccountKey::from_bytes(&[validator as u8 + 100; 32]).unwrap()
@@ -54,7 +58,7 @@ fn play(name: u32, viewer: u8, creator: u8, cell: u32, slot: u64) -> PlayRecord 
         magnet: Magnet([creator; 32]),
         cell_index: cell,
         cell: CellId([2; 32]),
-        size: 1_000,
+        size: SIZE,
         grant: GrantId([3; 16]),
         download_key: [0; 16],
         constant: [4; 16],
@@ -72,7 +76,7 @@ fn play(name: u32, viewer: u8, creator: u8, cell: u32, slot: u64) -> PlayRecord 
     PlayRecord {
         code: Signed { body: code, signature: unsigned },
         data: Signed { body: data, signature: unsigned },
-        providers: vec![],
+        providers: vec![ProviderShare { provider: account(253), bytes: SIZE }],
         factors: PlayFactors { standing_permille: 1000, network_permille: 1000 },
         issuer: 0,
     }
@@ -178,6 +182,7 @@ fn parts(state: &LedgerState) -> LedgerParts {
         head: state.head.clone(),
         mined: state.mined.iter().copied().collect(),
         standings: state.standings.iter().map(|(account, standing)| (*account, *standing)).collect(),
+        providers: state.providers.iter().map(|(account, record)| (*account, *record)).collect(),
         creator_times: state.creator_times.iter().map(|(pair, ms)| (*pair, *ms)).collect(),
         pending: state.pending().map(restored).collect(),
         vesting: state.vesting().map(|(view_block, credits)| (view_block, credits.to_vec())).collect(),

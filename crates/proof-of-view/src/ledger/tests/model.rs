@@ -1,7 +1,7 @@
 //! Random histories against a model: lists, votes, audits, idle blocks and restarts in any order.
 //!
 //! The model knows nothing of trees, roots and shared structure. It keeps flat lists, and says after each block which plays
-//! must be carried, which void, and how many coins there must be. A second ledger is put together again from its parts after
+//! must be carried, which void, which providers answer, and how many coins there must be. A second ledger is put together again from its parts after
 //! each restart and must stay the same to the last bit.
 
 use super::*;
@@ -12,6 +12,7 @@ use std::collections::{BTreeMap, BTreeSet};
 const VALIDATORS: usize = 4;
 const NEEDED: usize = 3;
 const PERIOD: u64 = 4;
+const PROVIDER_AUDITS: u32 = 2;
 
 /// A play of the pool: who watches which cell. Its name is its number, and it ended in the slot it was first listed in.
 const POOL: usize = 24;
@@ -72,6 +73,10 @@ struct Model {
     pending: BTreeMap<u64, Block>,
     /// Names of plays that were paid, or void: each at most once.
     done: BTreeSet<usize>,
+    /// What plays weighed when they were carried.
+    weights: BTreeMap<usize, u64>,
+    /// Of each provider in this period: audited plays, what they weighed, and how much of that was voted down.
+    providers: BTreeMap<u8, (u32, u64, u64)>,
     /// Plays paid, by account, cell and period.
     paid: BTreeSet<(u8, u32, u64)>,
     settled_slots: BTreeSet<u64>,
@@ -87,9 +92,39 @@ fn cell(name: usize) -> u32 {
     (name / 5 % 3) as u32
 }
 
+/// Who served it.
+fn provider(name: usize) -> u8 {
+    (name % 3) as u8 + 70
+}
+
 impl Model {
     fn record(&self, name: usize) -> PlayRecord {
-        play(name as u32, viewer(name), 9, cell(name), self.ended[&name])
+        let providers = vec![ProviderShare { provider: account(provider(name)), bytes: SIZE }];
+        PlayRecord { providers, ..play(name as u32, viewer(name), 9, cell(name), self.ended[&name]) }
+    }
+
+    fn is_struck_out(&self, provider: u8) -> bool {
+        let (audited, weight, void) = self.providers.get(&provider).copied().unwrap_or_default();
+        audited >= PROVIDER_AUDITS && 2 * void > weight
+    }
+
+    /// The void plays of a block that is awarded now, after what its audit says of providers.
+    fn void(&mut self, block: &Block, verdict: &[(usize, bool)]) -> Vec<usize> {
+        for name in block.drawn.iter().flatten() {
+            let failed = verdict.iter().find(|(void, _)| void == name);
+            if failed.is_none_or(|(_, voted_down)| *voted_down) {
+                let weight = self.weights[name];
+                let (audited, all, void) = self.providers.entry(provider(*name)).or_default();
+                *audited += 1;
+                *all += weight;
+                *void += if failed.is_some() { weight } else { 0 };
+            }
+        }
+        let is_void = |name: &&usize| {
+            let fell = self.weights[*name] > 0 && self.is_struck_out(provider(**name));
+            fell || verdict.iter().any(|(void, _)| void == *name)
+        };
+        block.plays.iter().filter(is_void).copied().collect()
     }
 
     /// The plays of a list that must be carried; `None` when the payload must be refused.
@@ -116,6 +151,7 @@ impl Model {
         assert!(self.settled_slots.insert(slot), "one reward per slot");
         if self.view_blocks.is_multiple_of(PERIOD) && self.view_blocks > 0 {
             self.mined.clear();
+            self.providers.clear();
             self.closed = self.last_slot;
         }
         let period = self.view_blocks / PERIOD;
@@ -130,8 +166,8 @@ impl Model {
         self.pending.insert(self.view_blocks, block);
     }
 
-    /// The void plays of a block on which there must be a verdict now.
-    fn verdict(block: &Block, time_ms: u64, answer_ms: u64) -> Option<Vec<usize>> {
+    /// The plays of a block that failed its audit, when there must be a verdict now, and whether each was voted down.
+    fn verdict(block: &Block, time_ms: u64, answer_ms: u64) -> Option<Vec<(usize, bool)>> {
         let drawn = block.drawn.as_ref()?;
         let over = time_ms >= block.opened_ms + 2 * answer_ms && block.votes.len() >= NEEDED;
         let mut void = Vec::new();
@@ -140,7 +176,7 @@ impl Model {
             let possible = passed + VALIDATORS - block.votes.len();
             match passed >= NEEDED {
                 true => {}
-                false if possible < NEEDED || over => void.push(*name),
+                false if possible < NEEDED || over => void.push((*name, possible < NEEDED)),
                 false => return None,
             }
         }
@@ -161,7 +197,12 @@ fn name_of(play: &PlayId) -> usize {
 
 impl Test {
     fn new() -> Self {
-        let audit = AuditParams { share_permille: 400, strikes_max: 2, ..Default::default() };
+        let audit = AuditParams {
+            share_permille: 400,
+            strikes_max: 2,
+            provider_audits_min: PROVIDER_AUDITS,
+            ..Default::default()
+        };
         let params = ProtocolParams {
             audit,
             period_view_blocks: PERIOD,
@@ -205,7 +246,12 @@ impl Test {
         let made = self.blocks.try_step(Some(&payload)).unwrap().made.unwrap();
         let accepted: Vec<_> = made.accepted.iter().map(|play| name_of(&play.play)).collect();
         assert_eq!(accepted, carried);
+        let weights = made.accepted.iter().map(|play| (name_of(&play.play), play.weight));
+        self.model.weights.extend(weights.clone());
         self.model.settle(slot, carried, self.blocks.height + 1);
+        for (name, weight) in weights {
+            assert!(weight == 0 || !self.model.is_struck_out(provider(name)), "who is struck out serves for nothing");
+        }
         self.step(Some(&payload));
     }
 
@@ -249,11 +295,11 @@ impl Test {
         for awarded in &settled.awarded {
             let block = model.pending.remove(&awarded.view_block).expect("each view block is awarded once");
             let voided: Vec<_> = awarded.voided.iter().map(|void| name_of(&void.play)).collect();
-            let expected = match &block.drawn {
+            let failed = match &block.drawn {
                 None => vec![],
                 Some(_) => Model::verdict(&block, place.time_ms, params.audit.answer_ms).expect("there is a verdict"),
             };
-            assert_eq!(voided, expected);
+            assert_eq!(voided, model.void(&block, &failed));
             let reward = chainflix_token::reward_gwei(params, awarded.view_block);
             let paid = sum(&awarded.awards);
             assert!(paid == reward || paid == 0, "{paid} of {reward}");
@@ -276,6 +322,12 @@ impl Test {
         assert!(head.issued_gwei <= issued_gwei(params, head.view_blocks), "never more than the schedule");
         let vesting: u128 = state.vesting().map(|(_, credits)| u128::from(sum(credits))).sum();
         assert_eq!(model.credited + vesting, model.awarded, "no coin is lost between award and payment");
+        for number in 70..73 {
+            let record = state.provider(&account(number)).copied().unwrap_or_default();
+            let known = model.providers.get(&number).copied().unwrap_or_default();
+            assert_eq!((record.audited, record.weight, record.void_weight), known);
+            assert_eq!(state.is_provider_struck_out(params, &account(number)), model.is_struck_out(number));
+        }
         let pending: Vec<_> = state.pending().map(PendingBlock::view_block).collect();
         assert_eq!(pending, model.pending.keys().copied().collect::<Vec<_>>());
     }

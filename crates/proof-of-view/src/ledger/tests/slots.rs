@@ -224,6 +224,8 @@ fn what_no_validator_may_hold_true_is_left_out() {
     let blocks = Blocks::new(audited(0));
     let carried = |change: fn(&mut PlayRecord)| {
         let mut bad = play(1, 1, 9, 0, 5);
+        bad.code.body.size = 1_000;
+        bad.providers.clear();
         change(&mut bad);
         let made = blocks.try_step(Some(&blocks.agreed(5, vec![bad, play(2, 2, 9, 0, 5)]))).unwrap().made;
         made.unwrap().accepted.len() == 2
@@ -243,7 +245,7 @@ fn what_no_validator_may_hold_true_is_left_out() {
     };
     assert!(carried(generous));
     assert!(!carried(
-        |record| record.code.body.split = RewardSplit { creator: 90, viewer: 510, ..RewardSplit::DEFAULT }
+        |record| record.code.body.split = RewardSplit { creator: 199, viewer: 401, ..RewardSplit::DEFAULT }
     ));
     assert!(carried(|record| record.code.body.activators = vec![account(1), account(2)]));
     assert!(!carried(|record| record.code.body.activators = vec![account(2), account(1)]));

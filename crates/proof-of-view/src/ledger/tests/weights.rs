@@ -60,6 +60,19 @@ fn a_crowded_network_weighs_less() {
 }
 
 #[test]
+fn a_minute_weighs_by_the_bytes_that_were_moved_for_it() {
+    let mut days = Days::new(WeightParams { full_bits_per_second: 1_000_000, ..Default::default() });
+    let moved = [7_500_000, 3_750_000, 75_000, 1];
+    assert_eq!(moved.map(|bytes| days.weigh(|record| record.providers[0].bytes = bytes)), [60_000, 30_000, 600, 1]);
+    let served = |record: &mut PlayRecord| {
+        let half = ProviderShare { bytes: 3_750_000, ..record.providers[0] };
+        record.providers = vec![half, ProviderShare { provider: account(254), ..half }];
+    };
+    assert_eq!(days.weigh(served), 60_000, "whoever moved them");
+    assert_eq!(days.weigh(|record| record.providers.clear()), 1);
+}
+
+#[test]
 fn a_day_saturates_and_the_next_one_is_fresh() {
     let mut days = Days::new(WeightParams { full_ms_per_day: 2 * MINUTE_MS, day_slots: 4, ..Default::default() });
     let weights: Vec<_> = (0..6).map(|_| days.weigh(|_| ())).collect();
