@@ -39,7 +39,7 @@ pub struct ForecastRules {
     pub season: f64,
     /// Part of a surprise that goes into the spread.
     pub spread: f64,
-    /// Spreads that are added to a forecast.
+    /// Spreads that are added to a forecast; counts of people jitter besides, by their square root.
     pub margin: f64,
     /// Bins that a forecast looks ahead: as long as copies take to make, and one for the counting.
     pub ahead: usize,
@@ -49,14 +49,15 @@ pub struct ForecastRules {
 
 impl Default for ForecastRules {
     fn default() -> Self {
+        // Found by trying thirty sets on simulated traces (seeds 11 and 12; `docs/storage.md` has others).
         Self {
             level: 0.5,
             growth: 0.3,
             damping: 0.8,
             season: 0.3,
             spread: 0.1,
-            margin: 1.0,
-            ahead: 4,
+            margin: 1.5,
+            ahead: 6,
             forecasters_max: 200_000,
         }
     }
@@ -79,8 +80,9 @@ impl Season {
 
     fn learn(&mut self, bin: u64, seen: f64, part: f64) {
         let place = &mut self.0[(bin % BINS as u64) as usize];
-        let learnt = f64::from(*place) + part * (seen - f64::from(*place));
-        // No quiet hour makes the next viewer a rush, and no rush a habit.
+        let known = f64::from(*place);
+        // One rush, or one silent hour, is no habit.
+        let learnt = known + part * (seen.clamp(known / 2.0, known * 2.0) - known);
         *place = learnt.clamp(0.1, 4.0) as f32;
     }
 }
@@ -132,7 +134,8 @@ impl Forecaster {
             growth *= rules.damping;
             peak = peak.max(level * self.season.at(bin));
         }
-        peak + rules.margin * self.spread
+        // Counts of people jitter by their square root, even around a mean that is known.
+        peak + rules.margin * (self.spread * self.spread + peak).sqrt()
     }
 
     /// What it takes for the shape of a day.
@@ -217,9 +220,9 @@ mod tests {
         (0..6).for_each(|bin| forecaster.observe(bin, 20.0 * bin as f64, &rules));
         assert!(forecaster.peak(&rules) > 100.0, "{}", forecaster.peak(&rules));
         (6..200).for_each(|bin| forecaster.observe(bin, 100.0, &rules));
-        assert!((forecaster.peak(&rules) - 100.0).abs() < 10.0, "{}", forecaster.peak(&rules));
+        assert!((100.0..120.0).contains(&forecaster.peak(&rules)), "and the jitter: {}", forecaster.peak(&rules));
         (200..400).for_each(|bin| forecaster.observe(bin, 0.0, &rules));
-        assert!(forecaster.is_idle() && forecaster.peak(&rules) < 1.0);
+        assert!(forecaster.is_idle() && forecaster.peak(&rules) < 2.0);
     }
 
     #[test]

@@ -57,8 +57,8 @@ impl Default for RepairRules {
         Self {
             placement: Rules::default(),
             window_ms: 60_000,
-            // A quarter of a home uplink of 10 Mbit/s; viewers come first.
-            source_bytes_per_s: 312_500,
+            // A quarter of a home uplink of 20 Mbit/s; viewers come first.
+            source_bytes_per_s: 625_000,
             target_bytes_per_s: 1_250_000,
             total_bytes_per_s: 1_250_000_000,
             copies_max: 100_000,
