@@ -11,9 +11,9 @@
 //! as many of its neighbours'. The seed is one that nobody controls: a node key that was searched for wins nothing.
 //!
 //! **Weight** is free space times generosity: one part for being there, and one more for each doubling of the quota above
-//! 1 GiB. **Out of priority** are disks filled above [`Rules::fill_percent`], newcomers that are still vetted, and they get a
-//! cell only where no other can take it. **Never** do two copies share an account, a network, a site; **never** does a cell lie
-//! where its film may not be watched; and [`Rules::headroom_percent`] of each quota stay free.
+//! 1 GiB. **Out of priority** are disks filled above [`Rules::fill_percent`], and newcomers that are still vetted: they get a
+//! cell only where no other can take it. **Never** do two copies share an account, a network or a site; **never** does a cell
+//! lie where its film may not be watched; and [`Rules::headroom_percent`] of each quota stay free.
 
 use crate::{
     Picture, Region, Standing,
@@ -57,9 +57,9 @@ pub struct Wish<'a> {
     pub region: Option<Region>,
     /// Copies to place.
     pub wanted: usize,
-    /// Who has it, gets it, or shall not get it although nothing speaks against its neighbours.
+    /// Who has it or gets it: they are out, and all who share a fate with them.
     pub beside: &'a [ProviderIndex],
-    /// Who just failed: passed over, their neighbours not.
+    /// Who just failed: they alone are out.
     pub unwanted: &'a [ProviderIndex],
 }
 

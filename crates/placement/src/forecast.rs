@@ -183,6 +183,11 @@ impl Forecasts {
         }
     }
 
+    /// All that have a forecaster.
+    pub fn films(&self) -> impl Iterator<Item = (Magnet, Region)> + '_ {
+        self.films.keys().copied()
+    }
+
     /// The most viewers of a film to be expected in a region; `None` where nobody watched it, or there are too many films.
     pub fn peak(&self, magnet: &Magnet, region: &Region) -> Option<f64> {
         Some(self.films.get(&(*magnet, *region))?.peak(&self.rules))

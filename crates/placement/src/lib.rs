@@ -7,14 +7,14 @@
 //! picture ──────▶├─ repair, trim          what to copy and to delete ────┤
 //!   ▲ standing   ├─ source                who serves this viewer ────────┤
 //!   │ wants      └─ reputation            who is audited, and trusted ───┘
-//!   └─ target ◀─ forecast ◀─ viewers counted by film and region
+//!   └─ demand: target ◀─ forecast ◀─ viewers counted by film and region
 //! ```
 //!
 //! | module | what |
 //! |---|---|
 //! | [`picture`] | who is there, who holds what, which cells lack copies: a fold over [`Event`]s |
 //! | [`choose`], [`newcomer`] | who gets a copy, and what an empty disk gets |
-//! | [`forecast`], [`target`] | how many viewers come, and how many copies that takes |
+//! | [`demand`]: [`forecast`], [`target`] | how many viewers come, and how many copies that takes |
 //! | [`repair`], [`trim`] | copies to make, most endangered first; copies to delete, never below the floor |
 //! | [`reputation`] | audits, suspension, pay that is held back |
 //! | [`source`] | which holder serves a viewer |
@@ -26,6 +26,7 @@
 //! viewers and providers, and moving cells from full disks to empty ones.
 
 pub mod choose;
+pub mod demand;
 pub mod draw;
 mod event;
 pub mod forecast;

@@ -13,6 +13,8 @@
 //! Every table is bounded by [`PictureConfig`]. A new provider or film that has no place is refused; cells that have no place
 //! are left out of an inventory and counted. Cells that no chain knows have a bound of their own.
 
+mod films;
+mod inventory;
 mod rows;
 mod shortage;
 mod table;
@@ -20,7 +22,7 @@ mod table;
 pub use rows::{Cell, CellIndex, Film, PictureConfig, PictureError, Provider, ProviderIndex};
 pub use shortage::Lack;
 
-use crate::{Card, Country, Event, Held, Region, WANTED_REGIONS_MAX, Wants};
+use crate::{Card, Event};
 use chainflix_primitives::{CellId, Magnet, NodeId};
 use rows::NO_FILM;
 use smallvec::SmallVec;
@@ -193,173 +195,6 @@ impl Picture {
         let held = self.providers.remove(node).map(|provider| provider.held).unwrap_or_default();
         held.into_iter().for_each(|cell| self.unlink(number, cell, now_ms));
         Ok(())
-    }
-
-    fn gained(&mut self, node: &NodeId, cells: &[Held], now_ms: u64) -> Result<usize, PictureError> {
-        let number = self.known(node)?;
-        let mut new = Vec::with_capacity(cells.len());
-        for held in cells {
-            let Some(cell) = self.intern(held) else { continue };
-            if self.cells.get(cell).is_some_and(|row| row.holders.len() < self.config.holders_max) {
-                new.push(cell);
-            }
-        }
-        let left_out = cells.len() - new.len();
-        new.sort_unstable();
-        new.dedup();
-        let Some(provider) = self.providers.get_mut(number) else { return Ok(cells.len()) };
-        new.retain(|cell| provider.held.binary_search(cell).is_err());
-        let room = self.config.held_max.saturating_sub(provider.held.len());
-        let beyond = new.split_off(room.min(new.len()));
-        provider.held.extend(&new);
-        // Two sorted runs: the sort merges them.
-        provider.held.sort();
-        for cell in new {
-            if let Some(row) = self.cells.get_mut(cell) {
-                let at = row.holders.binary_search(&number).unwrap_or_else(|at| at);
-                row.holders.insert(at, number);
-            }
-            self.weigh(cell, now_ms);
-        }
-        beyond.iter().for_each(|cell| self.drop_stray(*cell));
-        Ok(left_out + beyond.len())
-    }
-
-    fn dropped(&mut self, node: &NodeId, cells: &[CellId], now_ms: u64) -> Result<(), PictureError> {
-        let number = self.known(node)?;
-        let gone: BTreeSet<u32> = cells.iter().filter_map(|cell| self.cells.find(cell)).collect();
-        if let Some(provider) = self.providers.get_mut(number) {
-            provider.held.retain(|cell| !gone.contains(cell));
-        }
-        gone.into_iter().for_each(|cell| self.unlink(number, cell, now_ms));
-        Ok(())
-    }
-
-    fn expect(&mut self, node: &NodeId, held: &Held, now_ms: u64) -> Result<(), PictureError> {
-        let number = self.known(node)?;
-        let full = PictureError::Full { what: "cells", most: self.config.cells_max };
-        let cell = self.intern(held).ok_or(full)?;
-        let to = self.coming.entry(cell).or_default();
-        if to.iter().all(|(provider, _)| *provider != number) {
-            to.push((number, held.size));
-            if let Some(provider) = self.providers.get_mut(number) {
-                provider.coming += 1;
-                provider.promised_bytes = provider.promised_bytes.saturating_add(held.size.into());
-            }
-        }
-        self.weigh(cell, now_ms);
-        Ok(())
-    }
-
-    fn end(&mut self, node: &NodeId, cell: &CellId, now_ms: u64) -> Result<(), PictureError> {
-        let number = self.known(node)?;
-        if let Some(cell) = self.cells.find(cell) {
-            self.no_longer_coming(number, cell, now_ms);
-        }
-        Ok(())
-    }
-
-    fn no_longer_coming(&mut self, provider: u32, cell: u32, now_ms: u64) {
-        let Some(to) = self.coming.get_mut(&cell) else { return };
-        let Some(at) = to.iter().position(|(number, _)| *number == provider) else { return };
-        let (_, bytes) = to.remove(at);
-        if to.is_empty() {
-            self.coming.remove(&cell);
-        }
-        if let Some(row) = self.providers.get_mut(provider) {
-            row.coming -= 1;
-            row.promised_bytes = row.promised_bytes.saturating_sub(bytes.into());
-        }
-        self.weigh(cell, now_ms);
-        self.drop_stray(cell);
-    }
-
-    fn film(
-        &mut self,
-        magnet: Magnet,
-        home: Region,
-        countries: &[Country],
-        cells: &[Held],
-        now_ms: u64,
-    ) -> Result<(), PictureError> {
-        if let Some(film) = self.films.find(&magnet).and_then(|number| self.films.get_mut(number)) {
-            // Its cells can never change.
-            (film.home, film.countries) = (home, countries.to_vec());
-            return Ok(());
-        }
-        let unknown = cells.iter().filter(|held| self.cells.find(&held.cell).is_none()).count();
-        if unknown > self.cells.room() {
-            return Err(PictureError::Full { what: "cells", most: self.config.cells_max });
-        }
-        let wants = Wants { total: self.config.floor, regional: Vec::new() };
-        let row = Film { home, countries: countries.to_vec(), wants, cells: Vec::with_capacity(cells.len()) };
-        let full = PictureError::Full { what: "films", most: self.config.films_max };
-        let number = self.films.insert(magnet, row).ok_or(full)?;
-        let cells: Vec<u32> = cells.iter().filter_map(|held| self.enter(held, number)).collect();
-        cells.iter().for_each(|cell| self.weigh(*cell, now_ms));
-        if let Some(film) = self.films.get_mut(number) {
-            film.cells = cells;
-        }
-        Ok(())
-    }
-
-    /// Enters a cell of a film. A cell that another film has stays that film's.
-    fn enter(&mut self, held: &Held, film: u32) -> Option<u32> {
-        if let Some(number) = self.cells.find(&held.cell) {
-            let row = self.cells.get_mut(number).filter(|row| row.film == NO_FILM)?;
-            (row.film, row.size) = (film, held.size);
-            self.strays -= 1;
-            return Some(number);
-        }
-        let row = Cell { id: held.cell, size: held.size, film, holders: SmallVec::new(), short_at: None };
-        self.cells.insert(held.cell, row)
-    }
-
-    fn wanted(&mut self, magnet: &Magnet, wants: &Wants, now_ms: u64) -> Result<(), PictureError> {
-        let floor = self.config.floor;
-        let number = self.films.find(magnet).ok_or(PictureError::UnknownFilm(*magnet))?;
-        let Some(film) = self.films.get_mut(number) else { return Ok(()) };
-        let regional: Vec<_> = wants.regional.iter().copied().take(WANTED_REGIONS_MAX).collect();
-        let together = regional.iter().fold(0u8, |sum, (_, count)| sum.saturating_add(*count));
-        film.wants = Wants { total: wants.total.max(together).max(floor), regional };
-        let cells = std::mem::take(&mut film.cells);
-        cells.iter().for_each(|cell| self.weigh(*cell, now_ms));
-        if let Some(film) = self.films.get_mut(number) {
-            film.cells = cells;
-        }
-        Ok(())
-    }
-
-    /// The number of a cell that somebody speaks of; `None` where there is no place for another stray.
-    fn intern(&mut self, held: &Held) -> Option<u32> {
-        if let Some(number) = self.cells.find(&held.cell) {
-            return Some(number);
-        }
-        if self.strays >= self.config.strays_max {
-            return None;
-        }
-        let row = Cell { id: held.cell, size: held.size, film: NO_FILM, holders: SmallVec::new(), short_at: None };
-        let number = self.cells.insert(held.cell, row)?;
-        self.strays += 1;
-        Some(number)
-    }
-
-    fn unlink(&mut self, provider: u32, cell: u32, now_ms: u64) {
-        if let Some(row) = self.cells.get_mut(cell) {
-            row.holders.retain(|holder| *holder != provider);
-        }
-        self.weigh(cell, now_ms);
-        self.drop_stray(cell);
-    }
-
-    /// Forgets a cell that no film has, nobody holds and nobody waits for.
-    fn drop_stray(&mut self, cell: u32) {
-        let stray = |row: &&Cell| row.film == NO_FILM && row.holders.is_empty();
-        let Some(id) = self.cells.get(cell).filter(stray).map(|row| row.id) else { return };
-        if !self.coming.contains_key(&cell) {
-            self.cells.remove(&id);
-            self.strays -= 1;
-        }
     }
 }
 

@@ -1,8 +1,8 @@
 //! A picture against a plain model of it, and its bounds.
 
-use super::*;
-use crate::Standing;
+use super::{rows::NO_FILM, *};
 use crate::rehearsal::{Rehearsal, cell, magnet, node};
+use crate::{Held, Region, Standing, Wants};
 use proptest::prelude::*;
 use std::collections::BTreeMap;
 
