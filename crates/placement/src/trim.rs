@@ -1,12 +1,13 @@
 //! Which surplus copies to delete: those far from where their film is watched, after a delay, never below the floor.
 //!
-//! A copy is a surplus when more copies count than the film wants ([`crate::target`]), because its traffic fell or a lost
-//! provider came back. It stays for [`TrimRules::delay_ms`] in case that was a mood. The copies that stay longest are those in
-//! regions that want them, then those near the film's home; of equals, those on emptier disks. Every controller deletes in the
-//! same order, so that two with the same picture do not delete two different copies.
+//! A copy is a surplus when more vetted copies count than the film wants ([`crate::target`]), because its traffic fell or a
+//! lost provider came back. It stays for [`TrimRules::delay_ms`] in case that was a mood. The copies that stay longest are
+//! those in regions that want them, then those near the film's home; of equals, those on emptier disks. What a newcomer was
+//! given to prove itself on ([`crate::newcomer`]) stays while it is vetted. Every controller deletes in the same order, so that
+//! two with the same picture do not delete two different copies.
 
 use crate::{
-    Picture, Region,
+    Picture, Region, Standing,
     picture::{Cell, CellIndex, Provider},
 };
 use borsh::{BorshDeserialize, BorshSerialize};
@@ -68,12 +69,16 @@ fn superfluous(picture: &Picture, cell: CellIndex) -> Vec<DropOrder> {
     unwanted.iter().rev().take(surplus.into()).map(|provider| DropOrder { cell: row.id, node: provider.node }).collect()
 }
 
-/// Holders that count, the most worth keeping first.
+/// Vetted holders, the most worth keeping first.
 fn by_worth<'a>(picture: &'a Picture, row: &Cell, home: Region) -> Vec<&'a Provider> {
     let holders = row.holders().filter_map(|index| picture.provider(index));
-    let mut holders: Vec<&Provider> = holders.filter(|provider| provider.counts()).collect();
+    let mut holders: Vec<&Provider> = holders.filter(|provider| is_vetted(provider)).collect();
     holders.sort_by_key(|provider| (provider.region.distance(&home), Reverse(provider.free_bytes(0)), provider.key));
     holders
+}
+
+fn is_vetted(provider: &Provider) -> bool {
+    provider.counts() && provider.standing == Standing::Vetted
 }
 
 #[cfg(test)]
@@ -130,6 +135,22 @@ mod tests {
         let first = drops.iter().filter(|drop| drop.cell == crate::rehearsal::cell(0));
         let places = first.map(|drop| picture.provider(picture.find_provider(&drop.node).unwrap()).unwrap().region);
         assert!(places.into_iter().all(|place| place != far));
+    }
+
+    #[test]
+    fn what_a_newcomer_was_given_stays_until_it_is_vetted() {
+        let (_, mut picture) = watched(4);
+        let row = picture.cell(picture.find_cell(&crate::rehearsal::cell(0)).unwrap()).unwrap();
+        let newcomer = picture.provider(row.holders().next().unwrap()).unwrap().node;
+        let drops_of_first = |picture: &Picture| {
+            let drops = plan(9 * DAY_MS, picture, &TrimRules::default());
+            drops.iter().filter(|drop| drop.cell == crate::rehearsal::cell(0)).count()
+        };
+        assert_eq!(drops_of_first(&picture), 1);
+        picture.apply(0, &Event::Trusted { node: newcomer, standing: Standing::Vetting }).unwrap();
+        assert_eq!(drops_of_first(&picture), 0);
+        picture.apply(0, &Event::Trusted { node: newcomer, standing: Standing::Vetted }).unwrap();
+        assert_eq!(drops_of_first(&picture), 1);
     }
 
     #[test]

@@ -169,9 +169,9 @@ impl Picture {
     fn change(&mut self, node: &NodeId, now_ms: u64, by: impl FnOnce(&mut Provider)) -> Result<(), PictureError> {
         let number = self.known(node)?;
         let Some(provider) = self.providers.get_mut(number) else { return Ok(()) };
-        let before = (provider.alive, provider.counts(), provider.region);
+        let before = (provider.alive, provider.standing, provider.region);
         by(provider);
-        if before == (provider.alive, provider.counts(), provider.region) {
+        if before == (provider.alive, provider.standing, provider.region) {
             return Ok(());
         }
         let mut touched = provider.held.clone();

@@ -1,7 +1,7 @@
 //! Which cells have too few copies, and which too many.
 
 use super::{CellIndex, NO_FILM, Picture, ProviderIndex};
-use crate::Region;
+use crate::{Region, Standing};
 use smallvec::SmallVec;
 
 /// What a cell has, and what it lacks.
@@ -13,7 +13,7 @@ pub struct Lack {
     pub anywhere: u8,
     /// Copies too few in single regions. Those that are made there also count for `anywhere`.
     pub regional: SmallVec<[(Region, u8); 2]>,
-    /// Copies that count and nobody wants.
+    /// Copies at vetted providers that nobody wants. Those at newcomers are their proof and stay.
     pub surplus: u8,
 }
 
@@ -35,6 +35,7 @@ impl Picture {
         let mut present: SmallVec<[Region; 8]> =
             providers().filter(|provider| provider.counts()).map(|provider| provider.region).collect();
         let copies = present.len();
+        let vetted = providers().filter(|provider| provider.counts() && provider.standing == Standing::Vetted).count();
         let coming = self.coming_to(cell).filter(|number| !row.holders.contains(&number.0));
         present.extend(coming.filter_map(|number| self.provider(number)).filter(|to| to.counts()).map(|to| to.region));
         let (total, regional) = match self.films.get(row.film) {
@@ -50,7 +51,7 @@ impl Picture {
             anywhere: total.saturating_sub(saturating_u8(present.len())),
             regional: regional.iter().filter_map(missing).collect(),
             // A stray's copies are not ours to delete.
-            surplus: if row.film == NO_FILM { 0 } else { saturating_u8(copies.saturating_sub(total.into())) },
+            surplus: if row.film == NO_FILM { 0 } else { saturating_u8(vetted.saturating_sub(total.into())) },
         }
     }
 
