@@ -7,12 +7,14 @@
 //! |---|---|
 //! | [`pov`] | Proof of View: proofs, PlayCodes, a full slot, bytes on the disk |
 //! | [`keys`] | releasing keys, with a shared secret and with a quorum |
+//! | [`placement`] | the storage controller: memory, naming sources, a re-plan after losses |
 //! | [`draw`] | bytes from a seed |
 //! | [`report`] | metrics and the machine they are of |
 //! | [`stopwatch`] | time that this program had its core, or waited for its disk |
 
 mod draw;
 mod keys;
+mod placement;
 mod pov;
 mod report;
 mod stopwatch;
@@ -41,6 +43,8 @@ enum Bench {
     Pov(pov::Pov),
     /// Releasing keys: a shared secret against a quorum
     Keys(keys::Keys),
+    /// The storage controller at full size: memory, sources, a re-plan
+    Placement(placement::Placement),
     /// One full slot alone, so that its memory is its own; `pov` starts it
     Slot(pov::FullSlot),
 }
@@ -60,6 +64,7 @@ fn start(cli: Cli) -> Result<()> {
     let name = match cli.bench {
         Bench::Pov(bench) => bench.run(&cli.folder, &mut metrics).map(|()| "pov")?,
         Bench::Keys(bench) => bench.run(&mut metrics).map(|()| "keys")?,
+        Bench::Placement(bench) => bench.run(&mut metrics).map(|()| "placement")?,
         Bench::Slot(bench) => bench.run(&cli.folder, &mut metrics).map(|()| "slot")?,
     };
     let report = metrics.report(name);

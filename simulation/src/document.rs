@@ -6,9 +6,15 @@
 //! <!-- /generated -->
 //! ```
 
-use crate::table::Sweep;
+use crate::{storage, table::Sweep};
 
-/// Every part: the name in its marker, and its text.
+/// Every part of `docs/storage.md`: the name in its marker, and its text.
+pub fn storage_parts() -> [(&'static str, String); 2] {
+    let comparisons = storage::table::compare();
+    [("scaling", storage::table::scaling(&comparisons)), ("scaling-by-seed", storage::table::by_seed(&comparisons))]
+}
+
+/// Every part of `docs/security.md`: the name in its marker, and its text.
 pub fn parts(sweep: &Sweep) -> [(&'static str, String); 8] {
     [
         ("farms", sweep.farms()),

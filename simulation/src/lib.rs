@@ -1,4 +1,5 @@
-//! Sweeps the economics of fake views: what a farm costs, what it earns, at which price it starts to pay.
+//! Sweeps the economics of fake views: what a farm costs, what it earns, at which price it starts to pay; and compares ways
+//! to let copies follow demand.
 //!
 //! ```text
 //! Farm × size × layout ──▶ account: a month, play by play ──▶ economy: coins against dollars ──▶ table, plot
@@ -14,6 +15,7 @@
 //! | [`audits`] | what audits leave to who downloaded nothing |
 //! | [`economy`] | cost, income, break-even |
 //! | [`replay`] | plays through the real ledger |
+//! | [`storage`] | copies that follow demand: forecast, counting, neither; `docs/storage.md` |
 //! | [`table`], [`compare`], [`plot`], [`document`] | the generated parts of `docs/security.md` |
 //!
 //! No clock, no disk, no randomness but by seed: the same parameters print the same bytes. Left out: what a farm is worth
@@ -29,4 +31,5 @@ pub mod plot;
 pub mod prices;
 pub mod replay;
 pub mod rules;
+pub mod storage;
 pub mod table;

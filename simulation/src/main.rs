@@ -1,4 +1,4 @@
-//! Prints the tables and the plot of `docs/security.md`, or writes them into the tree.
+//! Prints the tables of `docs/security.md` and `docs/storage.md`, or writes them and a plot into the tree.
 
 use anyhow::{Context as _, Result};
 use chainflix_simulation::{document, plot, table::Sweep};
@@ -12,25 +12,30 @@ use std::{fs, path::PathBuf};
     after_help = "Example: chainflix-simulation --write docs"
 )]
 struct Cli {
-    /// Write security.md's generated parts and images/security.svg in this folder instead of printing
+    /// Write the generated parts of security.md and storage.md, and images/security.svg, in this folder instead of printing
     #[arg(long, value_name = "FOLDER")]
     write: Option<PathBuf>,
 }
 
 fn main() -> Result<()> {
     let sweep = Sweep::standard();
+    let pages: [(&str, Vec<(&str, String)>); 2] =
+        [("security.md", document::parts(&sweep).into()), ("storage.md", document::storage_parts().into())];
     let Some(folder) = Cli::parse().write else {
-        for (name, text) in document::parts(&sweep) {
+        for (name, text) in pages.into_iter().flat_map(|(_, parts)| parts) {
             println!("{name}\n\n{text}");
         }
         return Ok(());
     };
-    let page = folder.join("security.md");
-    let text = fs::read_to_string(&page).with_context(|| format!("cannot read {}", page.display()))?;
-    let text = document::refresh(&text, &document::parts(&sweep)).context("security.md has lost a marker")?;
-    fs::write(&page, text).with_context(|| format!("cannot write {}", page.display()))?;
+    for (name, parts) in pages {
+        let page = folder.join(name);
+        let text = fs::read_to_string(&page).with_context(|| format!("cannot read {}", page.display()))?;
+        let text = document::refresh(&text, &parts).with_context(|| format!("{name} has lost a marker"))?;
+        fs::write(&page, text).with_context(|| format!("cannot write {}", page.display()))?;
+        println!("wrote {}", page.display());
+    }
     let picture = folder.join("images/security.svg");
     fs::write(&picture, plot::draw(&sweep)?).with_context(|| format!("cannot write {}", picture.display()))?;
-    println!("wrote {} and {}", page.display(), picture.display());
+    println!("wrote {}", picture.display());
     Ok(())
 }

@@ -24,10 +24,10 @@ use std::{
 };
 
 /// What can be measured.
-const NAMES: [&str; 2] = ["pov", "keys"];
+const NAMES: [&str; 3] = ["pov", "keys", "placement"];
 
 /// Metrics that the design promises something about, what they are, and what is promised.
-const PROMISES: [Promise; 7] = [
+const PROMISES: [Promise; 10] = [
     Promise {
         key: "proof_check_per_core_per_s",
         what: "proofs checked and durably recorded, per second and core",
@@ -57,6 +57,21 @@ const PROMISES: [Promise; 7] = [
         key: "play_bytes",
         what: "growth of the ledger's file per play, 8,192 plays a slot, in bytes",
         bound: Bound::AtMost(500.0),
+    },
+    Promise {
+        key: "controller_rss_mib",
+        what: "most memory of a controller's picture: a million cells, 20,000 providers, in MiB",
+        bound: Bound::LessThan(1_907.0),
+    },
+    Promise {
+        key: "source_answer_p99_ms",
+        what: "naming a viewer's sources in it, 99th percentile, in milliseconds",
+        bound: Bound::LessThan(1.0),
+    },
+    Promise {
+        key: "replan_s",
+        what: "planning all repair after 5 % of the providers are lost, in seconds",
+        bound: Bound::LessThan(30.0),
     },
     Promise {
         key: "browser_overhead_core_percent",

@@ -1,0 +1,199 @@
+//! Providers, cells and films as a picture keeps them, and the sizes it is kept within.
+
+use crate::{Card, Country, NETWORKS_MAX, PlaceTag, Region, Standing, Wants, draw::runner};
+use chainflix_primitives::{AccountAddress, CellId, NodeId};
+use smallvec::SmallVec;
+
+/// A provider's number in one picture.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ProviderIndex(pub u32);
+
+/// A cell's number in one picture.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct CellIndex(pub u32);
+
+/// How large a picture may get, and what every cell gets at least.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PictureConfig {
+    /// Copies of every cell of a film.
+    pub floor: u8,
+    /// Copies of a cell that no film has (yet): 0 leaves it where it is.
+    pub stray_floor: u8,
+    /// Most providers.
+    pub providers_max: usize,
+    /// Most cells.
+    pub cells_max: usize,
+    /// Most cells that no film has: they cost whoever invents them nothing.
+    pub strays_max: usize,
+    /// Most films.
+    pub films_max: usize,
+    /// Most cells of one provider.
+    pub held_max: usize,
+    /// Most holders of one cell.
+    pub holders_max: usize,
+}
+
+impl Default for PictureConfig {
+    fn default() -> Self {
+        Self {
+            floor: 3,
+            stray_floor: 0,
+            providers_max: 100_000,
+            cells_max: 8_000_000,
+            strays_max: 100_000,
+            films_max: 1_000_000,
+            held_max: 1_000_000,
+            holders_max: 1_000,
+        }
+    }
+}
+
+/// Why a picture does not change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum PictureError {
+    /// There is no such provider.
+    #[error("there is no provider {0}")]
+    UnknownProvider(NodeId),
+    /// There is no such film.
+    #[error("there is no film {0}")]
+    UnknownFilm(chainflix_primitives::Magnet),
+    /// A table has no place left.
+    #[error("there are {most} {what} already")]
+    Full { what: &'static str, most: usize },
+}
+
+/// A provider.
+#[derive(Debug)]
+pub struct Provider {
+    /// Its node.
+    pub node: NodeId,
+    /// Whose disk it is.
+    pub account: AccountAddress,
+    /// Where it stands.
+    pub region: Region,
+    /// The networks it is reached at.
+    pub networks: SmallVec<[PlaceTag; 2]>,
+    /// What it says it shares a roof with.
+    pub site: Option<PlaceTag>,
+    /// Bytes it donates.
+    pub quota_bytes: u64,
+    /// Bytes of those that are taken.
+    pub used_bytes: u64,
+    /// Bytes of cells on their way to it.
+    pub promised_bytes: u64,
+    /// Viewers it can serve at a time.
+    pub slots: u16,
+    /// Whether it is heard.
+    pub alive: bool,
+    /// How far it is trusted.
+    pub standing: Standing,
+    /// By which it runs in draws.
+    pub(crate) key: u64,
+    /// What it holds, in the order of the numbers.
+    pub(super) held: Vec<u32>,
+    /// How many cells are on their way to it.
+    pub(super) coming: u32,
+}
+
+impl Provider {
+    pub(super) fn new(card: &Card) -> Self {
+        let mut provider = Self {
+            node: card.node,
+            account: card.account,
+            region: card.region,
+            networks: SmallVec::new(),
+            site: None,
+            quota_bytes: 0,
+            used_bytes: 0,
+            promised_bytes: 0,
+            slots: 0,
+            alive: true,
+            standing: Standing::default(),
+            key: runner(&card.node.0),
+            held: Vec::new(),
+            coming: 0,
+        };
+        provider.present(card);
+        provider
+    }
+
+    /// It presents itself, again or for the first time.
+    pub(super) fn present(&mut self, card: &Card) {
+        self.account = card.account;
+        self.region = card.region;
+        self.networks = card.networks.iter().copied().take(NETWORKS_MAX).collect();
+        self.site = card.site;
+        self.quota_bytes = card.quota_bytes;
+        self.used_bytes = card.used_bytes;
+        self.slots = card.slots;
+        self.alive = true;
+    }
+
+    /// Whether its copies count.
+    pub fn counts(&self) -> bool {
+        self.alive && matches!(self.standing, Standing::Vetting | Standing::Vetted)
+    }
+
+    /// Bytes it can still take when `headroom_percent` of its quota stay free.
+    pub fn free_bytes(&self, headroom_percent: u64) -> u64 {
+        let headroom_bytes = self.quota_bytes / 100 * headroom_percent.min(100);
+        let taken_bytes = self.used_bytes.saturating_add(self.promised_bytes).saturating_add(headroom_bytes);
+        self.quota_bytes.saturating_sub(taken_bytes)
+    }
+
+    /// What it holds.
+    pub fn held(&self) -> impl ExactSizeIterator<Item = CellIndex> + '_ {
+        self.held.iter().copied().map(CellIndex)
+    }
+
+    /// Whether the loss of one is likely the loss of both: one account, network or site.
+    pub fn shares_fate(&self, other: &Self) -> bool {
+        self.account == other.account
+            || (self.site.is_some() && self.site == other.site)
+            || self.networks.iter().any(|network| other.networks.contains(network))
+    }
+}
+
+/// A cell.
+#[derive(Debug)]
+pub struct Cell {
+    /// Its name.
+    pub id: CellId,
+    /// Its bytes: as its film says, before that as its first holder said.
+    pub size: u32,
+    /// Its film's number; [`NO_FILM`] while no film has it.
+    pub(super) film: u32,
+    /// Who holds it, alive or not, in the order of the numbers.
+    pub(super) holders: SmallVec<[u32; 4]>,
+    /// Its place in the list of short cells: how many copies count.
+    pub(super) short_at: Option<u8>,
+}
+
+pub(super) const NO_FILM: u32 = u32::MAX;
+
+impl Cell {
+    /// Who holds it, alive or not.
+    pub fn holders(&self) -> impl ExactSizeIterator<Item = ProviderIndex> + '_ {
+        self.holders.iter().copied().map(ProviderIndex)
+    }
+}
+
+/// A film.
+#[derive(Debug)]
+pub struct Film {
+    /// Where it is at home: where its last copies stay.
+    pub home: Region,
+    /// Where it may be watched; everywhere, if nothing is named.
+    pub countries: Vec<Country>,
+    /// How many copies its cells should have; `total` is at least what its regions want together.
+    pub wants: Wants,
+    pub(super) cells: Vec<u32>,
+}
+
+impl Film {
+    /// Whether a disk in `region` may hold it. An unknown place may hold what may be watched everywhere.
+    pub fn may_lie_in(&self, region: Region) -> bool {
+        self.countries.is_empty() || region.country().is_some_and(|country| self.countries.contains(&country))
+    }
+}
