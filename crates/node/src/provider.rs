@@ -1,22 +1,24 @@
 //! The storage provider role: the store, its registration on the chain, and its receipts on their way to validators.
 
 use crate::{
-    config::{ProviderConfig, read_genesis_from},
+    config::{OverlayConfig, ProviderConfig, read_genesis_from},
     keys, overlay,
     role::Shutdown,
 };
 use alloy_primitives::B256;
 use anyhow::Result;
 use chainflix_contracts::{IRegistry, REGISTRY_ADDRESS, SolCall};
-use chainflix_overlay::ServeLimits;
+use chainflix_overlay::{Overlay, ServeLimits};
 use chainflix_primitives::{AccountAddress, AccountKey, BoxPublicKey, NodeId, Receipt, Signed};
 use chainflix_provider::{Provider, Store};
 use chainflix_rpc::{Client, send_transaction};
 use std::time::Duration;
-use tokio::{sync::mpsc, task::JoinHandle};
+use tokio::{sync::mpsc, task::JoinHandle, time::timeout};
 
 /// Receipts that wait for a validator; when more come the provider waits with its next receipt.
 const RECEIPTS_MAX: usize = 1_024;
+/// How long the relay may take before this provider announces itself without it.
+const RELAY_PATIENCE: Duration = Duration::from_secs(10);
 /// Pause between attempts to register or to submit.
 const RETRY: Duration = Duration::from_secs(2);
 /// Attempts to submit one receipt: past them its play is over anyway.
@@ -28,6 +30,10 @@ pub(crate) async fn run(config: ProviderConfig, mut shutdown: Shutdown) -> Resul
     let client = Client::new(&config.rpcs)?;
     let store = Store::open(&config.data, config.quota_bytes)?;
     let overlay = overlay::bind(&config.overlay, &config.controllers).await?;
+    tokio::select! {
+        () = await_relay(&config.overlay, &overlay) => {}
+        () = shutdown.requested() => return Ok(()),
+    }
     let Some(genesis) = read_genesis_from(&client, &mut shutdown).await else { return Ok(()) };
     let validators = genesis.validators.iter().map(|validator| validator.account).collect();
     let controllers = config.controllers.iter().map(|controller| controller.node).collect();
@@ -47,6 +53,14 @@ pub(crate) async fn run(config: ProviderConfig, mut shutdown: Shutdown) -> Resul
     drop(provider);
     overlay.close().await;
     Ok(())
+}
+
+/// Waits until others can reach this node. Who announces itself sooner is named to viewers that wait for it in vain;
+/// where UDP is blocked that is found out in a few seconds.
+async fn await_relay(config: &OverlayConfig, overlay: &Overlay) {
+    if config.relay.is_some() && timeout(RELAY_PATIENCE, overlay.online()).await.is_err() {
+        tracing::warn!(after_s = RELAY_PATIENCE.as_secs(), "the relay does not answer; reached directly or not at all");
+    }
 }
 
 /// Carries receipts to a validator, in order.
