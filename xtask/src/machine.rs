@@ -24,12 +24,21 @@ pub enum Package {
     Ffmpeg,
     /// The browser of the browser tests.
     Chromium,
+    /// Network namespaces, and the rate of a link.
+    Iproute,
+    /// The home routers of the NAT tests.
+    Nftables,
+    /// Opens ports on them.
+    Miniupnpd,
 }
 
 /// To build.
 pub const BUILD: [Package; 3] = [Package::Compiler, Package::Libclang, Package::Ffmpeg];
 /// To build and to test.
 pub const TEST: [Package; 4] = [Package::Compiler, Package::Libclang, Package::Ffmpeg, Package::Chromium];
+
+/// To test behind NATs, beside those of [`TEST`].
+pub const NAT: [Package; 3] = [Package::Iproute, Package::Nftables, Package::Miniupnpd];
 
 impl Package {
     /// Debian's name.
@@ -39,6 +48,9 @@ impl Package {
             Self::Libclang => "libclang-dev",
             Self::Ffmpeg => "ffmpeg",
             Self::Chromium => "chromium",
+            Self::Iproute => "iproute2",
+            Self::Nftables => "nftables",
+            Self::Miniupnpd => "miniupnpd",
         }
     }
 
@@ -48,6 +60,9 @@ impl Package {
             Self::Libclang => library_folders().iter().any(|folder| holds_libclang(folder)),
             Self::Ffmpeg => find("ffmpeg").is_some() && find("ffprobe").is_some(),
             Self::Chromium => env::var_os("CHROMIUM").is_some() || find("chromium").is_some(),
+            Self::Iproute => find("ip").is_some() && find("tc").is_some(),
+            Self::Nftables => find("nft").is_some(),
+            Self::Miniupnpd => find("miniupnpd").is_some(),
         }
     }
 }
@@ -76,6 +91,17 @@ fn is_root() -> bool {
     let mut id = Command::new("id");
     id.arg("-u");
     program::output(id).is_ok_and(|user| user.trim() == "0")
+}
+
+/// Why network namespaces cannot be made here; `None` where they can.
+pub fn no_namespaces() -> Option<String> {
+    if !is_root() {
+        return Some("only root may make network namespaces; run: sudo cargo xtask test --only nat".to_owned());
+    }
+    // With a network of its own, but without a name: nothing has to be removed.
+    let mut unshare = Command::new("unshare");
+    unshare.args(["--net", "true"]);
+    program::output(unshare).err().map(|error| format!("no network namespaces here: {error:#}"))
 }
 
 /// Where the loader, Debian's versioned packages and the user's own wish put libraries.

@@ -8,14 +8,14 @@ pub use page::OWN_HEADER;
 pub use report::{Coins, ProviderReport, Reach, page_url};
 
 use crate::{
-    config::{ProviderConfig, read_genesis_from},
+    config::{OverlayConfig, ProviderConfig, read_genesis_from},
     keys, overlay,
     role::Shutdown,
 };
 use alloy_primitives::B256;
 use anyhow::{Context as _, Result, ensure};
 use chainflix_contracts::{IRegistry, REGISTRY_ADDRESS, SolCall};
-use chainflix_overlay::ServeLimits;
+use chainflix_overlay::{Overlay, ServeLimits};
 use chainflix_primitives::{AccountAddress, AccountKey, BoxPublicKey, NodeId, Receipt, Signed};
 use chainflix_provider::{Provider, Store, StoreFolder};
 use chainflix_rpc::{Client, http, send_transaction};
@@ -27,10 +27,12 @@ use std::{
     },
     time::Duration,
 };
-use tokio::{net::TcpListener, sync::mpsc, task::JoinHandle};
+use tokio::{net::TcpListener, sync::mpsc, task::JoinHandle, time::timeout};
 
 /// Receipts that wait for a validator; when more come the provider waits with its next receipt.
 const RECEIPTS_MAX: usize = 1_024;
+/// How long the relay may take before this provider announces itself without it.
+const RELAY_PATIENCE: Duration = Duration::from_secs(10);
 /// Pause between attempts to register or to submit.
 const RETRY: Duration = Duration::from_secs(2);
 /// Attempts to submit one receipt: past them its play is over anyway.
@@ -43,6 +45,10 @@ pub(crate) async fn run(config: ProviderConfig, mut shutdown: Shutdown) -> Resul
     let listener = listen(&config).await?;
     let store = Store::open_all(&folders(&config))?;
     let overlay = overlay::bind(&config.overlay, &config.controllers).await?;
+    tokio::select! {
+        () = await_relay(&config.overlay, &overlay) => {}
+        () = shutdown.requested() => return Ok(()),
+    }
     let Some(genesis) = read_genesis_from(&client, &mut shutdown).await else { return Ok(()) };
     let validators = genesis.validators.iter().map(|validator| validator.account).collect();
     let controllers = config.controllers.iter().map(|controller| controller.node).collect();
@@ -106,6 +112,14 @@ async fn show(listener: TcpListener, reporter: Reporter, mut shutdown: Shutdown)
     }
     let router = page::router(Arc::new(reporter));
     http::serve(listener, router, http::Limits::default(), shutdown.requested()).await;
+}
+
+/// Waits until others can reach this node. Who announces itself sooner is named to viewers that wait for it in vain;
+/// where UDP is blocked that is found out in a few seconds.
+async fn await_relay(config: &OverlayConfig, overlay: &Overlay) {
+    if config.relay.is_some() && timeout(RELAY_PATIENCE, overlay.online()).await.is_err() {
+        tracing::warn!(after_s = RELAY_PATIENCE.as_secs(), "the relay does not answer; reached directly or not at all");
+    }
 }
 
 /// Carries receipts to a validator, in order.

@@ -4,18 +4,20 @@ use crate::{
     clock::Clock,
     dial::{Dialer, Timeouts},
     lookup::{ControllerInfo, lookup},
+    mapping::PortMapping,
     node::{NodeIdError, NodeKey},
     relay::RelayInfo,
     serve::{Accept, Protocol, ServeLimits},
 };
 use chainflix_primitives::NodeId;
 use iroh::{
-    Endpoint, RelayMap, RelayMode,
+    Endpoint, RelayMap, RelayMode, RelayUrl,
     address_lookup::MemoryLookup,
     endpoint::{Builder, PortmapperConfig, QuicTransportConfig, VarInt, presets},
     protocol::Router,
     tls::CaTlsConfig,
 };
+use iroh_relay::RelayQuicConfig;
 use rustls::pki_types::CertificateDer;
 use std::{error::Error, net::SocketAddr, sync::Arc};
 use tokio::task::JoinHandle;
@@ -33,7 +35,7 @@ pub struct OverlayConfig {
     pub relay_only: bool,
     /// Who answers where nodes are. May be empty where all peers are told of by [`Dialer::learn`].
     pub controllers: Vec<ControllerInfo>,
-    /// Ask the home router to open a port (UPnP, NAT-PMP).
+    /// Ask the home router to open a port (PCP, NAT-PMP, UPnP). Means nothing with [`Self::relay_only`].
     pub map_port: bool,
     /// Patience with peers we dial.
     pub timeouts: Timeouts,
@@ -84,6 +86,7 @@ pub struct Overlay {
     endpoint: Endpoint,
     dialer: Dialer,
     lookup: Option<JoinHandle<()>>,
+    mapping: Option<PortMapping>,
 }
 
 /// Keeps a node reachable; dropping it stops that.
@@ -107,13 +110,11 @@ impl Overlay {
             .secret_key(config.key.secret().clone())
             .transport_config(transport())
             .clear_ip_transports()
+            .portmapper_config(PortmapperConfig::Disabled)
             .address_lookup(known.clone());
         builder = relay(builder, config.relay.as_ref())?;
         if !config.relay_only {
             builder = builder.bind_addr(config.bind).map_err(|error| socket_error(error.into()))?;
-        }
-        if !config.map_port {
-            builder = builder.portmapper_config(PortmapperConfig::Disabled);
         }
         let task = match config.controllers.as_slice() {
             [] => None,
@@ -126,7 +127,8 @@ impl Overlay {
         let endpoint = builder.bind().await.map_err(|error| socket_error(error.into()))?;
         let dialer = Dialer::new(endpoint.clone(), known, config.timeouts);
         let lookup = task.map(|task| tokio::spawn(task.run(dialer.clone(), config.key.clone(), config.clock.clone())));
-        Ok(Self { endpoint, dialer, lookup })
+        let mapping = config.map_port.then(|| PortMapping::start(&endpoint)).flatten();
+        Ok(Self { endpoint, dialer, lookup, mapping })
     }
 
     /// Makes these protocols reachable, each once, for as long as the answer is kept. Call once per overlay.
@@ -160,6 +162,9 @@ impl Overlay {
     /// Ends all connections in order and stops.
     pub async fn close(mut self) {
         self.stop_lookup();
+        if let Some(mapping) = self.mapping.take() {
+            mapping.release().await;
+        }
         self.endpoint.close().await;
     }
 
@@ -187,9 +192,10 @@ impl Serving {
 
 fn relay(builder: Builder, relay: Option<&RelayInfo>) -> Result<Builder, BindError> {
     let Some(relay) = relay else { return Ok(builder.relay_mode(RelayMode::Disabled)) };
-    let url = relay.url.parse().map_err(|_| BindError::RelayUrl { url: relay.url.clone() })?;
-    // No QUIC port: it serves address discovery, which a relay of ours does not offer yet.
-    let map = RelayMap::from_iter([iroh_relay::RelayConfig::new(url, None)]);
+    let url: RelayUrl = relay.url.parse().map_err(|_| BindError::RelayUrl { url: relay.url.clone() })?;
+    // Our relays tell a node its public address at the port of the same number, so that behind a NAT it has one to show.
+    let discovery = url.port_or_known_default().map(RelayQuicConfig::new);
+    let map = RelayMap::from_iter([iroh_relay::RelayConfig::new(url, discovery)]);
     let roots = CaTlsConfig::custom_roots([CertificateDer::from(relay.certificate_der.clone())]);
     Ok(builder.relay_mode(RelayMode::Custom(map)).ca_tls_config(roots))
 }

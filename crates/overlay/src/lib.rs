@@ -36,6 +36,7 @@ pub mod control;
 pub mod dial;
 pub mod endpoint;
 pub mod lookup;
+mod mapping;
 pub mod node;
 pub mod relay;
 pub mod serve;

@@ -1,15 +1,20 @@
 //! Our own relay: carries sealed packets between peers that find no direct way, and counts every byte.
 //!
+//! ```text
+//! node behind a NAT ── TLS over TCP ──▶ port N   packets for a peer, and what the two must agree on to meet directly
+//!                   ── QUIC over UDP ─▶ port N   "from where do you see me?": the address to show to peers
+//! ```
+//!
 //! A relay sees ciphertext and node names, never content. Its certificate is made once and kept in its folder; clients
 //! are configured with it, so no certificate authority is needed. Left out: limiting access to registered nodes.
 
-use iroh_relay::server::{CertConfig, RelayConfig, Server, ServerConfig, TlsConfig};
+use iroh_relay::server::{CertConfig, QuicConfig, RelayConfig, Server, ServerConfig, TlsConfig};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 use std::{
     error::Error,
     fs,
     io::{self, Write},
-    net::{IpAddr, SocketAddr},
+    net::{IpAddr, SocketAddr, TcpListener, UdpSocket},
     os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
     sync::Arc,
@@ -30,7 +35,7 @@ pub struct RelayInfo {
 pub struct RelayServerConfig {
     /// Where certificate and key are kept.
     pub folder: PathBuf,
-    /// Where clients connect (TLS over TCP); port 0 for any free one.
+    /// Where clients connect (TLS over TCP) and learn their public address (QUIC over UDP); port 0 for any free one.
     pub bind: SocketAddr,
     /// The host name or address clients know it by.
     pub host: String,
@@ -73,6 +78,9 @@ pub enum RelayError {
 /// The relay's certificate (DER) in its folder: what clients are given to believe it.
 pub const CERTIFICATE_FILE: &str = "relay-certificate.der";
 
+/// Ports tried before none counts as free.
+const PORT_ATTEMPTS: u32 = 16;
+
 /// Makes certificate and key for `host` in `folder` where there are none, so that clients can be configured before the
 /// relay ever ran.
 pub fn make_certificate(folder: &Path, host: &str) -> Result<(), RelayError> {
@@ -89,20 +97,20 @@ impl RelayServer {
     /// Starts to serve; makes the certificate where the folder has none.
     pub async fn start(config: RelayServerConfig) -> Result<Self, RelayError> {
         let identity = Identity::load_or_make(&config.folder, &config.host)?;
-        let bind = config.bind;
+        let bind = free(config.bind).map_err(|error| RelayError::Serve { bind: config.bind, source: error.into() })?;
         let tls = identity.tls().map_err(|source| RelayError::Tls { folder: config.folder.clone(), source })?;
         // Beside TLS the relay insists on a plain listener for captive portal checks; any free port will do.
         let mut relay = RelayConfig::new(SocketAddr::new(bind.ip(), 0));
         relay.tls = Some(TlsConfig::new(bind, CertConfig::Manual { server_config: tls }));
         let mut server = ServerConfig::default();
         server.relay = Some(relay);
+        server.quic = Some(QuicConfig::new(bind));
         let server = Server::spawn(server).await.map_err(|error| RelayError::Serve { bind, source: error.into() })?;
-        let port = server.https_addr().unwrap_or(bind).port();
         let host = match config.host.parse::<IpAddr>() {
             Ok(IpAddr::V6(address)) => format!("[{address}]"),
             _ => config.host,
         };
-        let info = RelayInfo { url: format!("https://{host}:{port}"), certificate_der: identity.certificate };
+        let info = RelayInfo { url: format!("https://{host}:{}", bind.port()), certificate_der: identity.certificate };
         Ok(Self { server, info })
     }
 
@@ -160,6 +168,22 @@ impl Identity {
             .with_safe_default_protocol_versions()?
             .with_no_client_auth()
             .with_single_cert(vec![certificate], key)
+    }
+}
+
+/// `bind` with a port that TCP and UDP both have free, where it names none.
+fn free(bind: SocketAddr) -> io::Result<SocketAddr> {
+    if bind.port() != 0 {
+        return Ok(bind);
+    }
+    let mut attempt = 1;
+    loop {
+        let udp = UdpSocket::bind(bind)?.local_addr()?;
+        match TcpListener::bind(udp) {
+            Ok(_) => return Ok(udp),
+            Err(error) if attempt == PORT_ATTEMPTS => return Err(error),
+            Err(_) => attempt += 1,
+        }
     }
 }
 

@@ -178,6 +178,9 @@ async fn two_nodes_without_addresses_meet_at_the_relay() {
     let relay_config =
         RelayServerConfig { folder: folder.path().into(), bind: LOOPBACK.into(), host: "127.0.0.1".into() };
     let relay = RelayServer::start(relay_config.clone()).await.unwrap();
+    let port: u16 = relay.info().url.rsplit(':').next().unwrap().parse().unwrap();
+    let taken = std::net::UdpSocket::bind(("127.0.0.1", port)).unwrap_err();
+    assert_eq!(taken.kind(), std::io::ErrorKind::AddrInUse, "it tells nodes their addresses there");
     let hidden = |seed| OverlayConfig { relay: Some(relay.info().clone()), relay_only: true, ..config(seed) };
     let server = echo(hidden(1)).await;
     let client = Overlay::bind(hidden(2)).await.unwrap();

@@ -2,6 +2,7 @@
 
 use super::{Step, browser};
 use crate::{
+    machine,
     program::run,
     tool::{DENY, NEXTEST},
     web,
@@ -14,7 +15,7 @@ use std::process::Command;
 const NETWORK_TESTS: &str = "binary(network)";
 
 /// Every step.
-pub const ALL: [Step; 12] = [
+pub const ALL: [Step; 13] = [
     Step { name: "format", what: "rustfmt", run: format },
     Step { name: "tidy", what: "documents name what exists, code keeps to the architecture", run: tidy },
     Step { name: "core", what: "the browser core, built", run: Workspace::build_core },
@@ -26,6 +27,7 @@ pub const ALL: [Step; 12] = [
     Step { name: "docs", what: "examples in the documentation", run: docs },
     Step { name: "contracts", what: "Solidity: unit, fuzz, invariant tests; generated files", run: contracts },
     Step { name: "network", what: "whole networks of processes: watching, kills, restarts", run: network },
+    Step { name: "nat", what: "homes behind routers of every kind; root only", run: nat },
     Step { name: "browser", what: "a film from a real network in a browser", run: browser::play },
 ];
 
@@ -80,6 +82,17 @@ fn contracts(workspace: &Workspace) -> Result<()> {
 
 fn network(workspace: &Workspace) -> Result<()> {
     run(NEXTEST.command(workspace, &["run", "--workspace", "-E", NETWORK_TESTS])?)
+}
+
+fn nat(workspace: &Workspace) -> Result<()> {
+    if let Some(why) = machine::no_namespaces() {
+        eprintln!("== nat SKIPPED: {why}");
+        return Ok(());
+    }
+    machine::packages(&machine::NAT)?;
+    // Marked as ignored, because only root may make namespaces; uncaptured, for the matrix.
+    let how = ["run", "--workspace", "--test", "nat", "--run-ignored", "only", "--no-capture"];
+    run(NEXTEST.command(workspace, &how)?)
 }
 
 #[cfg(test)]

@@ -54,7 +54,10 @@ pub fn listens(config: &RoleConfig) -> Vec<Listen> {
         RoleConfig::Validator(validator) => {
             vec![tcp(validator.rpc_listen, "JSON-RPC"), tcp(validator.listen, "consensus")]
         }
-        RoleConfig::Relay(relay) => vec![tcp(relay.listen, "relay")],
+        RoleConfig::Relay(relay) => vec![
+            tcp(relay.listen, "relay"),
+            Listen { transport: Transport::Udp, address: relay.listen, what: "address discovery" },
+        ],
         RoleConfig::Controller(controller) => vec![udp(controller.overlay.listen)],
         RoleConfig::Provider(provider) => vec![udp(provider.overlay.listen)],
         RoleConfig::Gateway(gateway) => vec![tcp(gateway.http_listen, "web app"), udp(gateway.overlay.listen)],
@@ -199,6 +202,8 @@ mod tests {
         let mut ports: Vec<_> =
             configs.flat_map(|config| listens(&config)).map(|listen| listen.address.port()).collect();
         ports.sort_unstable();
+        // The relay has one number for TCP and UDP.
+        ports.dedup();
         let inner = 28_000..28_000 + 4 + 3 + 3;
         assert_eq!(ports, [8080].into_iter().chain(8545..8549).chain(inner).collect::<Vec<_>>());
     }

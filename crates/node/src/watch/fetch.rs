@@ -27,7 +27,7 @@ pub(super) struct Arrival {
     pub verified_end: u64,
     /// Whether all has come.
     pub complete: bool,
-    /// The last provider, and whether its bytes came directly.
+    /// The last provider, and whether its last bytes came directly.
     pub provider: Option<(AccountAddress, bool)>,
     /// Providers that were given up, with the byte and the reason, in order.
     pub changes: Vec<(NodeId, u64, String)>,
@@ -80,7 +80,8 @@ impl Fetcher {
         let request = self.playback.lock().await.grant_request(self.excluded.clone(), now_ms());
         let grant = self.watching.peers.find(&request).await?;
         let node = grant.body.provider_node;
-        if let Err(error) = self.playback.lock().await.begin_delivery(&grant) {
+        let begun = self.playback.lock().await.begin_delivery(&grant);
+        if let Err(error) = begun {
             tracing::warn!(%error, "a grant is of no use");
             tokio::time::sleep(RETRY).await;
             return Ok(());
@@ -93,8 +94,7 @@ impl Fetcher {
                 return Ok(());
             }
         };
-        let direct = stream.path() == PathKind::Direct;
-        self.arrival.send_modify(|arrival| arrival.provider = Some((grant.body.provider, direct)));
+        self.comes_from(grant.body.provider, stream.path());
         let failure = loop {
             match stream.next().await {
                 Ok(Some(bytes)) => {
@@ -107,7 +107,11 @@ impl Fetcher {
                 Err(error) => break Some(error.to_string()),
             }
         };
-        if let Some(receipt) = self.playback.lock().await.end_delivery() {
+        // Asked again: a delivery may begin through the relay and go on directly.
+        self.comes_from(grant.body.provider, stream.path());
+        // In a statement of its own, or the player would wait for the lock while the receipt is handed in.
+        let receipt = self.playback.lock().await.end_delivery();
+        if let Some(receipt) = receipt {
             // The provider signs over the same words, or not at all.
             if let Err(error) = stream.finish(receipt.body.end, receipt.body.delivered_hash).await {
                 tracing::debug!(%error, "the provider does not hear how far we got");
@@ -121,6 +125,10 @@ impl Fetcher {
         let complete = self.playback.lock().await.is_complete();
         self.arrival.send_modify(|arrival| arrival.complete = complete);
         Ok(())
+    }
+
+    fn comes_from(&self, provider: AccountAddress, path: PathKind) {
+        self.arrival.send_modify(|arrival| arrival.provider = Some((provider, path == PathKind::Direct)));
     }
 
     async fn push(&self, bytes: &[u8]) -> Result<(), String> {

@@ -3,6 +3,7 @@
 use crate::error::{REFUSED, WireError};
 use chainflix_proof_of_view::Advice;
 use serde_json::Value;
+use std::{error::Error as _, io, iter};
 
 /// Why a call has no answer.
 #[derive(Debug, thiserror::Error)]
@@ -49,6 +50,16 @@ pub enum TransportError {
     /// More than any honest answer.
     #[error("the answer is longer than {most} bytes")]
     TooLarge { most: usize },
+}
+
+impl TransportError {
+    /// Whether the connection stood, and the other machine acknowledged nothing: the system's own timeout, not ours.
+    pub(super) fn is_unacknowledged(&self) -> bool {
+        let Self::Http(error) = self else { return false };
+        let mut causes = iter::successors(error.source(), |cause| (*cause).source());
+        let timed_out = |cause: &io::Error| cause.kind() == io::ErrorKind::TimedOut;
+        !error.is_connect() && causes.any(|cause| cause.downcast_ref::<io::Error>().is_some_and(timed_out))
+    }
 }
 
 /// A refusal of the protocol, as it arrived.

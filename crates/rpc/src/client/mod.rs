@@ -7,6 +7,9 @@
 //!          the next endpoint, each at most once ──▶ … ──▶ ClientError::Unreachable
 //! ```
 //!
+//! When this machine's own address changes, kept connections are dead and do not say so. What was sent on one and is not
+//! acknowledged within two seconds is sent again on another, to the same endpoint (on Linux).
+//!
 //! A validator that dies after it did what it was asked, and before it said so, makes the next one do it again. All
 //! methods bear that: receipts, proofs and manifests are the same the second time, a second grant or PlayCode replaces
 //! an unseen first, and a transaction has one nonce.
@@ -37,6 +40,12 @@ use tracing::debug;
 
 pub use error::{ClientError, Refused, TransportError};
 pub use ethereum::{CallRequest, TransactionReceipt};
+
+/// How long sent bytes may go unacknowledged by the other machine (not unanswered by the validator).
+#[cfg(target_os = "linux")]
+const LOST_AFTER: Duration = Duration::from_secs(2);
+/// Dead connections to one endpoint that one call gets over.
+const LOST_MAX: u32 = 3;
 
 /// How patient a client is.
 #[derive(Clone, Copy, Debug)]
@@ -130,7 +139,12 @@ impl Client {
         // Only http is spoken here, but reqwest wants a TLS provider as soon as any crate of the build turns its TLS on, and
         // panics without one. Where one is installed already, that one stays.
         let _installed = rustls::crypto::ring::default_provider().install_default();
-        let http = reqwest::Client::builder()
+        let mut http = reqwest::Client::builder();
+        #[cfg(target_os = "linux")]
+        {
+            http = http.tcp_user_timeout(LOST_AFTER);
+        }
+        let http = http
             .connect_timeout(options.connect_timeout)
             .timeout(options.answer_timeout)
             // Below the server's own patience with idle connections, so that a request seldom meets a closing one.
@@ -178,7 +192,7 @@ impl Client {
         let mut last = None;
         for turn in 0..endpoints.len() {
             let index = (first + turn) % endpoints.len();
-            let answer = self.post(&endpoints[index], body.clone()).await;
+            let answer = self.post_until_heard(&endpoints[index], &body).await;
             match answer.map_err(|error| failed(method, error)).and_then(&read) {
                 Ok(answer) => return Ok(answer),
                 Err(Failure::Final(error)) => return Err(error),
@@ -195,6 +209,17 @@ impl Client {
         }
         // There is at least one endpoint, so there was at least one error.
         Err(last.unwrap_or(ClientError::Endpoint { url: String::new() }))
+    }
+
+    /// Sends over another connection what went out on dead ones.
+    async fn post_until_heard(&self, endpoint: &Url, body: &Bytes) -> Result<Vec<u8>, TransportError> {
+        let mut lost = 0;
+        loop {
+            match self.post(endpoint, body.clone()).await {
+                Err(error) if error.is_unacknowledged() && lost < LOST_MAX => lost += 1,
+                answer => return answer,
+            }
+        }
     }
 
     async fn post(&self, endpoint: &Url, body: Bytes) -> Result<Vec<u8>, TransportError> {
