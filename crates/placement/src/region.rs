@@ -94,12 +94,12 @@ impl fmt::Debug for Region {
     }
 }
 
-/// What is lost together: an IPv4 /24, an IPv6 /64, or a declared site. Equal tags are the same place.
+/// What is lost together: an IPv4 /24, an IPv6 /56 (one line), or a declared site. Equal tags are the same place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, BorshSerialize, BorshDeserialize)]
 pub struct PlaceTag(pub u64);
 
 impl PlaceTag {
-    /// The /24 or /64 of an address, under a key that controllers share.
+    /// The /24 or /56 of an address, under a key that controllers share.
     pub fn network(key: &[u8; 32], address: IpAddr) -> Self {
         let range = match address.to_canonical() {
             IpAddr::V4(_) => AddressRange::network(address),
@@ -146,13 +146,13 @@ mod tests {
     }
 
     #[test]
-    fn a_network_is_a_24_or_a_64() {
+    fn a_network_is_a_24_or_a_56() {
         let tag = |text: &str| PlaceTag::network(&[7; 32], text.parse().unwrap());
         assert_eq!(tag("192.0.2.1"), tag("192.0.2.254"));
         assert_eq!(tag("192.0.2.1"), tag("::ffff:192.0.2.9"));
         assert_ne!(tag("192.0.2.1"), tag("192.0.3.1"));
-        assert_eq!(tag("2001:db8:0:1::1"), tag("2001:db8:0:1:ffff::"));
-        assert_ne!(tag("2001:db8:0:1::1"), tag("2001:db8:0:2::1"));
+        assert_eq!(tag("2001:db8:0:100::1"), tag("2001:db8:0:1ff:ffff::"), "one line, however many cables");
+        assert_ne!(tag("2001:db8:0:100::1"), tag("2001:db8:0:200::1"));
         assert_ne!(PlaceTag::site(&[7; 32], "a"), PlaceTag::site(&[8; 32], "a"), "tags say nothing without the key");
     }
 }

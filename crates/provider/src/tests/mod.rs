@@ -72,6 +72,8 @@ impl Peer {
             vec![validator().address()],
             vec![controller],
         );
+        // Tests say themselves when a cell is read.
+        config.scrub_bytes_per_s = 0;
         config.clock = Clock::by_hand(Arc::new(AtomicU64::new(NOW_MS)));
         let provider = Provider::start(config, store.clone(), overlay.dialer(), sender);
         let limits = ServeLimits { stall: Duration::from_secs(2), ..ServeLimits::default() };
