@@ -27,14 +27,14 @@ contract Makers is Actors {
 
     function publishSharing(uint256 by, uint256 which, uint16 forViewer) external {
         (address caller, Magnet magnet) = (actor(by), magnetOf(which));
-        // From below the least to above the most that is possible; the creator takes what is left.
+        // From below the least to above the most that bounds allow; the creator takes what is left.
         forViewer = 190 + forViewer % 400;
         IRegistry.Split memory split = IRegistry.Split(650 - forViewer, forViewer, 50, 150, 80, 30, 40);
         bytes memory secret = abi.encodePacked(magnet, magnet, bytes16(0));
         bytes memory call_ = abi.encodeCall(IRegistry.registerVideoWithSplit, (magnet, 60_000, 1, secret, split));
         bool accepted = _act(caller, call_);
         bool free = inOffice[supervisorOf[caller]] && fingerprint[magnet] == 0;
-        assert(accepted == (free && forViewer >= 200 && forViewer <= 550));
+        assert(accepted == (free && forViewer >= 200 && forViewer <= 400));
         if (!accepted) return;
         chosenViewerPermille[magnet] = forViewer;
         fingerprint[magnet] = currentFingerprint(magnet);
