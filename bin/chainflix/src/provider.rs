@@ -11,6 +11,7 @@ use chainflix_node::{
     join::{JoinCard, ProviderPlan},
     provider::{OWN_HEADER, ProviderMode, ProviderReport, Reach, page_url},
 };
+use chainflix_rpc::http_builder;
 use clap::{Args, Subcommand};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
@@ -161,7 +162,11 @@ async fn ask(request: reqwest::RequestBuilder, page: &str) -> Result<ProviderRep
 }
 
 async fn report(page: &str) -> Result<ProviderReport> {
-    ask(reqwest::Client::new().get(format!("{page}/status.json")), page).await
+    ask(http()?.get(format!("{page}/status.json")), page).await
+}
+
+fn http() -> Result<reqwest::Client> {
+    http_builder().build().context("no HTTP client can be made")
 }
 
 async fn status(at: &At, as_json: bool) -> Result<()> {
@@ -229,7 +234,7 @@ fn size(bytes: u64) -> String {
 /// Asks the provider to leave, and waits until it may be switched off.
 async fn exit(at: &At) -> Result<()> {
     let page = at.page()?;
-    let asked = reqwest::Client::new().post(format!("{page}/leave")).header(OWN_HEADER, "leave");
+    let asked = http()?.post(format!("{page}/leave")).header(OWN_HEADER, "leave");
     let mut latest = ask(asked, &page).await?;
     let all = latest.status.usage.cells;
     let bar = ProgressBar::new(all).with_message("cells that others have");

@@ -32,7 +32,7 @@ pub mod types;
 pub mod wallet;
 
 pub use api::{Answer, CfxApi, EthereumApi};
-pub use client::{Client, ClientError, ClientOptions, Refused};
+pub use client::{Client, ClientError, ClientOptions, Refused, http_builder};
 pub use error::{ApiError, WireError};
 pub use server::{Options, serve};
 pub use wallet::{SendError, send_transaction};

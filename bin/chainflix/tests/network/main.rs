@@ -4,6 +4,7 @@
 //! and the command line, as a stranger's script would. Nothing in here knows how the network is built.
 
 mod demo;
+mod giving;
 mod kills;
 mod ledger;
 mod privacy;

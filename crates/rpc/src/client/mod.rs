@@ -115,6 +115,15 @@ fn present<'de, T: Deserialize<'de>, D: serde::Deserializer<'de>>(deserializer: 
     T::deserialize(deserializer).map(Some)
 }
 
+/// Begins an HTTP client of this process.
+///
+/// Only http is spoken, but reqwest wants a TLS provider as soon as any crate of the build turns its TLS on, and panics
+/// without one. Where one is installed already, that one stays.
+pub fn http_builder() -> reqwest::ClientBuilder {
+    let _installed = rustls::crypto::ring::default_provider().install_default();
+    reqwest::Client::builder()
+}
+
 impl Client {
     /// A client with the usual patience.
     ///
@@ -136,10 +145,7 @@ impl Client {
         if endpoints.is_empty() {
             return Err(ClientError::Endpoint { url: String::new() });
         }
-        // Only http is spoken here, but reqwest wants a TLS provider as soon as any crate of the build turns its TLS on, and
-        // panics without one. Where one is installed already, that one stays.
-        let _installed = rustls::crypto::ring::default_provider().install_default();
-        let mut http = reqwest::Client::builder();
+        let mut http = http_builder();
         #[cfg(target_os = "linux")]
         {
             http = http.tcp_user_timeout(LOST_AFTER);

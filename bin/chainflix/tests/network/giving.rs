@@ -1,0 +1,87 @@
+//! A stranger gives a disk to a network that runs, earns its place, and leaves in order.
+
+use crate::demo::{Demo, chainflix, film, run, until};
+use chainflix_node::keys;
+use chainflix_primitives::AccountAddress;
+use chainflix_rpc::send_transaction;
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::Value;
+use std::{
+    fs,
+    net::TcpListener,
+    path::Path,
+    process::{Child, Stdio},
+};
+
+const CFX: u128 = 1_000_000_000_000_000_000;
+
+/// A running `chainflix provider run`, stopped when dropped.
+struct Running(Child);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ended_already = self.0.kill();
+    }
+}
+
+fn status(config: &str) -> Option<Value> {
+    let output = run(&["provider", "status", "--json", "--config", config]);
+    output.status.success().then(|| serde_json::from_slice(&output.stdout).unwrap())
+}
+
+/// An address of this machine that nobody uses now.
+fn free_page() -> String {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string()
+}
+
+/// Makes a provider in `folder`, and answers its configuration file and its account.
+fn join(data: &Path, folder: &Path) -> (String, AccountAddress) {
+    let join = data.join("network/join.toml");
+    let arguments =
+        ["provider", "init", folder.to_str().unwrap(), "--join", join.to_str().unwrap(), "--quota-gb", "200"];
+    let places = ["--listen", "127.0.0.1:0", "--page-listen", &free_page()];
+    let output = run(&[&arguments[..], &places[..]].concat());
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let again = run(&[&arguments[..], &places[..]].concat());
+    assert_eq!(again.status.code(), Some(1), "keys are never overwritten");
+    let config = folder.join("config.toml").to_str().unwrap().to_owned();
+    (config, keys::read_account(&folder.join("account.key")).unwrap().address())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stranger_gives_a_disk_and_takes_it_back() {
+    let home = tempfile::tempdir().unwrap();
+    let data = home.path().join("demo");
+    let demo = Demo::first(&data, &film(home.path(), 6), &[]);
+    let (config, account) = join(&data, &home.path().join("disk"));
+    assert!(status(&config).is_none(), "it does not run yet");
+
+    let running = chainflix(&["provider", "run", "--config", &config]).stderr(Stdio::null()).spawn().unwrap();
+    let mut running = Running(running);
+    until("the page", async || status(&config).is_some()).await;
+    let first = status(&config).unwrap();
+    assert_eq!((first["registered"].as_bool(), first["status"]["usage"]["cells"].as_u64()), (Some(false), Some(0)));
+    let treasury = keys::read_account(&data.join("network/keys/treasury.key")).unwrap();
+    send_transaction(&demo.client(), &treasury, Some(account), CFX, Vec::new()).await.unwrap();
+    until("the registration", async || status(&config).unwrap()["registered"] == true).await;
+
+    // A new film finds most room on the new disk.
+    let second = home.path().join("second");
+    fs::create_dir(&second).unwrap();
+    let network = data.join("network");
+    let film = film(&second, 9);
+    let published = run(&["publish", film.to_str().unwrap(), "--network", network.to_str().unwrap()]);
+    assert!(published.status.success(), "{}", String::from_utf8_lossy(&published.stderr));
+    let full = status(&config).unwrap();
+    assert!(full["status"]["usage"]["cells"].as_u64() > Some(0), "{full}");
+    assert!(full["coins"]["balanceWei"].is_string(), "{full}");
+
+    let left = run(&["provider", "exit", "--config", &config]);
+    assert!(left.status.success(), "{}", String::from_utf8_lossy(&left.stderr));
+    let last = status(&config).unwrap();
+    assert_eq!((&last["status"]["mode"], &last["status"]["neededCells"]), (&"leaving".into(), &0.into()), "{last}");
+    // Process ids have 31 bits.
+    kill_process(Pid::from_raw(running.0.id() as i32).unwrap(), Signal::TERM).unwrap();
+    assert!(running.0.wait().unwrap().success());
+    assert!(demo.stop().success());
+}
