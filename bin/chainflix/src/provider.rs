@@ -157,7 +157,8 @@ impl Init {
 
 async fn ask(request: reqwest::RequestBuilder, page: &str) -> Result<ProviderReport> {
     let answer = request.timeout(PATIENCE).send().await;
-    let answer = answer.with_context(|| format!("nothing answers at {page}; is the provider running?"))?;
+    let answer =
+        answer.with_context(|| format!("the provider does not answer at {page}; start it, or look what it says"))?;
     answer.error_for_status()?.json().await.with_context(|| format!("{page} is not a provider's page"))
 }
 

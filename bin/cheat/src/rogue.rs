@@ -8,23 +8,17 @@ use anyhow::{Result, bail};
 use bytes::Bytes;
 use chainflix_chain::{
     execution::{ExecutionConfig, ExecutionLayer, Storage},
-    genesis::{EthereumGenesis, GAS_LIMIT, Predeploy},
     ledger::ViewLedger,
 };
 use chainflix_consensus::{Config, ConsensusHandle, ConsensusKey, FinalizedBlock, NoViews};
-use chainflix_contracts::predeploys;
-use chainflix_node::{RoleConfig, keys, network::Layout};
-use chainflix_primitives::{
-    AccountAddress, AccountKey, CellId, Magnet, NetworkGenesis, NetworkSecret, PlayId, ViewerSecret,
-};
+use chainflix_node::{RoleConfig, ethereum, keys, network::Layout};
+use chainflix_primitives::{AccountAddress, AccountKey, CellId, Magnet, NetworkSecret, PlayId, ViewerSecret};
 use chainflix_proof_of_view::ValidatorMessage;
 use std::{
     collections::HashMap,
     sync::{Arc, Mutex, PoisonError},
 };
 use tokio::{sync::broadcast, task::JoinHandle};
-
-const WEI_PER_CFX: u128 = 1_000_000_000_000_000_000;
 
 /// The validator that a cheater owns.
 pub struct Rogue {
@@ -107,20 +101,4 @@ async fn read(mut blocks: broadcast::Receiver<FinalizedBlock>, weights: Weights)
             weights.remove(&void.play);
         }
     }
-}
-
-fn ethereum(genesis: &NetworkGenesis) -> Result<EthereumGenesis> {
-    let contract = |predeploy: chainflix_contracts::Predeploy| Predeploy {
-        address: predeploy.address.into_array(),
-        code: predeploy.code.to_vec(),
-        storage: predeploy.storage.into_iter().map(|(slot, word)| (slot.0, word.0)).collect(),
-    };
-    let allocations = genesis.allocations.iter();
-    Ok(EthereumGenesis {
-        chain_id: genesis.chain_id,
-        timestamp_s: genesis.genesis_time_ms / 1000,
-        allocations: allocations.map(|given| (given.account.0, u128::from(given.cfx) * WEI_PER_CFX)).collect(),
-        predeploys: predeploys(genesis)?.map(contract).into(),
-        gas_limit: GAS_LIMIT,
-    })
 }

@@ -34,6 +34,7 @@ pub mod watch;
 
 pub use config::{ConfigError, RoleConfig};
 pub use role::{Shutdown, ShutdownTrigger, run};
+pub use validator::ethereum;
 
 use std::time::{SystemTime, UNIX_EPOCH};
 

@@ -47,9 +47,15 @@ pub(crate) async fn run(config: ProviderConfig, mut shutdown: Shutdown) -> Resul
     let overlay = overlay::bind(&config.overlay, &config.controllers).await?;
     tokio::select! {
         () = await_relay(&config.overlay, &overlay) => {}
-        () = shutdown.requested() => return Ok(()),
+        () = shutdown.requested() => {
+            overlay.close().await;
+            return Ok(());
+        }
     }
-    let Some(genesis) = read_genesis_from(&client, &mut shutdown).await else { return Ok(()) };
+    let Some(genesis) = read_genesis_from(&client, &mut shutdown).await else {
+        overlay.close().await;
+        return Ok(());
+    };
     let validators = genesis.validators.iter().map(|validator| validator.account).collect();
     let controllers = config.controllers.iter().map(|controller| controller.node).collect();
     let mut settings =

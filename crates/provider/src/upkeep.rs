@@ -5,7 +5,7 @@
 //! all the time      ─▶ next cell ─▶ read a MiB, check, pause ─▶ … ─▶ whole, or dropped ─▶ the controllers have it copied
 //! ```
 //!
-//! Scrubbing reads slowly, so that viewers do not notice: a store of 200 GB is looked through in a day and a half. After a
+//! Scrubbing reads slowly, so that viewers do not notice: a store of 200 GB is looked through in a little more than a day. After a
 //! restart it begins at a random cell, or a provider that restarts often would only ever see its first ones.
 
 use crate::store::{ReadError, Store};

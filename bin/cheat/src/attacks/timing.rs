@@ -61,6 +61,26 @@ pub fn late(stage: &Stage) -> Run<'_> {
     }))
 }
 
+/// How one play went: its verdict, or what stopped it before.
+type Played = Result<(PlayId, End), No>;
+
+/// A cell as an honest viewer plays it, from grant to verdict.
+async fn play_through(client: &Client<'_>, playback: &mut Playback) -> Played {
+    let code = begin(client, playback).await?;
+    client.sit(playback, &code).await?;
+    client.submit(&client.proof(playback).await?).await?;
+    Ok((code.id, client.settle(playback, code.id).await))
+}
+
+/// Two plays that ran side by side: they spent one minute of the clock, as an honest viewer does for one.
+fn in_one_minute(attempt: &mut Attempt, (first, second): (Played, Played)) {
+    finish(attempt, first);
+    match second {
+        Ok((play, end)) => attempt.end(play, &end),
+        Err(no) => attempt.hear(&no),
+    }
+}
+
 /// Two cells side by side.
 pub fn parallel(stage: &Stage) -> Run<'_> {
     Box::pin(async move {
@@ -68,18 +88,9 @@ pub fn parallel(stage: &Stage) -> Run<'_> {
         let client = Client::new(stage)?;
         let one = async |index| {
             let mut playback = client.cell(&stage.film, index).map_err(stuck)?;
-            let code = begin(&client, &mut playback).await?;
-            client.sit(&mut playback, &code).await?;
-            client.submit(&client.proof(&playback).await?).await?;
-            Ok((code.id, client.settle(&playback, code.id).await))
+            play_through(&client, &mut playback).await
         };
-        let (first, second) = futures::join!(one(0), one(1));
-        // Both ran in the same minute of the clock, and a minute is what an honest viewer would have spent.
-        finish(&mut attempt, first);
-        match second {
-            Ok((play, end)) => attempt.end(play, &end),
-            Err(no) => attempt.hear(&no),
-        }
+        in_one_minute(&mut attempt, futures::join!(one(0), one(1)));
         Ok(attempt)
     })
 }
@@ -94,18 +105,9 @@ pub fn two_validators(stage: &Stage) -> Run<'_> {
             let mut client = Client::of(stage, address, secret).map_err(stuck)?;
             client.validator = validator;
             let mut playback = client.cell(&stage.film, 0).map_err(stuck)?;
-            let code = begin(&client, &mut playback).await?;
-            client.sit(&mut playback, &code).await?;
-            client.submit(&client.proof(&playback).await?).await?;
-            Ok((code.id, client.settle(&playback, code.id).await))
+            play_through(&client, &mut playback).await
         };
-        let (first, second) = futures::join!(one(0), one(1));
-        // One minute of the clock for both.
-        finish(&mut attempt, first);
-        match second {
-            Ok((play, end)) => attempt.end(play, &end),
-            Err(no) => attempt.hear(&no),
-        }
+        in_one_minute(&mut attempt, futures::join!(one(0), one(1)));
         Ok(attempt)
     })
 }

@@ -10,7 +10,7 @@ const WEI_PER_CFX: u128 = 1_000_000_000_000_000_000;
 ///
 /// # Errors
 /// [`PredeployError`] where the genesis says what the contracts would refuse.
-pub(crate) fn ethereum(genesis: &NetworkGenesis) -> Result<EthereumGenesis, PredeployError> {
+pub fn ethereum(genesis: &NetworkGenesis) -> Result<EthereumGenesis, PredeployError> {
     let contract = |predeploy: chainflix_contracts::Predeploy| Predeploy {
         address: predeploy.address.into_array(),
         code: predeploy.code.to_vec(),

@@ -15,6 +15,8 @@ mod manifests;
 mod patience;
 mod registry;
 
+pub use genesis::ethereum;
+
 use crate::{
     config::{ValidatorConfig, read_genesis},
     entropy, keys,
@@ -150,7 +152,7 @@ fn open_keys(
 }
 
 async fn open_execution(config: &ValidatorConfig, genesis: &NetworkGenesis) -> Result<ExecutionLayer> {
-    let ethereum = genesis::ethereum(genesis)?;
+    let ethereum = ethereum(genesis)?;
     let dir = config.data.join("chain");
     // A chain that is gone is fetched again only where there never was one: a lost disk must not look like a new node.
     let create = !config.data.join("views.redb").exists();
