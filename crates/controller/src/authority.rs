@@ -1,7 +1,7 @@
 //! What the chain has to say, as a controller needs it.
 
 use chainflix_overlay::control::{ControlRefusal, ProviderCard};
-use chainflix_primitives::{AccountAddress, CellId, Grant, GrantRequest, Magnet, Signed};
+use chainflix_primitives::{AccountAddress, BlockHash, CellId, Grant, GrantRequest, Magnet, Signed};
 use futures::future::BoxFuture;
 use std::error::Error;
 
@@ -12,6 +12,15 @@ pub struct RegisteredCell {
     pub cell: CellId,
     /// Its bytes.
     pub size: u64,
+}
+
+/// A film with all its cells, as its manifest lists them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RegisteredFilm {
+    /// Its name.
+    pub magnet: Magnet,
+    /// Its cells, in playing order.
+    pub cells: Vec<RegisteredCell>,
 }
 
 /// Why the chain's answer is no answer.
@@ -42,6 +51,15 @@ pub trait Authority: Send + Sync + 'static {
 
     /// Cell `index` of a registered film; `None` where there is no such film or cell.
     fn cell(&self, magnet: Magnet, index: u32) -> BoxFuture<'_, Result<Option<RegisteredCell>, AuthorityError>>;
+
+    /// Registered films in order of registration, from number `from` on; some of them, or none where there are no more.
+    fn films(&self, from: u64) -> BoxFuture<'_, Result<Vec<Magnet>, AuthorityError>>;
+
+    /// A registered film; `None` where no validator has its manifest (yet).
+    fn film(&self, magnet: Magnet) -> BoxFuture<'_, Result<Option<RegisteredFilm>, AuthorityError>>;
+
+    /// A hash that nobody controls, the same for all who ask within a minute.
+    fn seed(&self) -> BoxFuture<'_, Result<BlockHash, AuthorityError>>;
 
     /// Lets a validator draw one of `candidates` and sign a grant for it.
     ///

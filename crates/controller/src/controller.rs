@@ -3,27 +3,33 @@
 use crate::{
     authority::Authority,
     census::{CensusConfig, CensusStatus},
-    copy,
+    chain::Watcher,
     registry::Registry,
     serve::ControlProtocol,
+    work::Worker,
 };
 use chainflix_overlay::{Clock, Dialer, Protocol};
 use std::{sync::Arc, time::Duration};
-use tokio::{sync::Semaphore, task::JoinHandle};
+use tokio::{
+    sync::Semaphore,
+    task::{JoinHandle, JoinSet},
+};
 
 /// How a controller works.
 #[derive(Clone, Debug)]
 pub struct ControllerConfig {
-    /// Copies, patience with providers, tables.
+    /// Copies, patience with providers, trust, tables.
     pub census: CensusConfig,
     /// Uploads at a time; more are told to come back.
     pub uploads_max: usize,
     /// Requests for a source at a time; more are told to come back.
     pub sources_max: usize,
-    /// Repairs at a time.
-    pub repairs_max: usize,
-    /// Time between looks at who is silent and what is short.
-    pub repair_every: Duration,
+    /// Copies that are made at a time, about.
+    pub copies_max: usize,
+    /// Time between looks at who is silent, what is short and what is too much.
+    pub plan_every: Duration,
+    /// Time between questions to the chain.
+    pub chain_every: Duration,
     /// Judges silence and expiry.
     pub clock: Clock,
 }
@@ -34,8 +40,9 @@ impl Default for ControllerConfig {
             census: CensusConfig::default(),
             uploads_max: 16,
             sources_max: 1024,
-            repairs_max: 4,
-            repair_every: Duration::from_secs(2),
+            copies_max: 16,
+            plan_every: Duration::from_secs(2),
+            chain_every: Duration::from_secs(5),
             clock: Clock::system(),
         }
     }
@@ -54,7 +61,7 @@ pub struct ControllerStatus {
 pub struct Controller {
     protocol: Arc<ControlProtocol>,
     registry: JoinHandle<()>,
-    repair: JoinHandle<()>,
+    _tasks: JoinSet<()>,
 }
 
 impl Controller {
@@ -63,17 +70,21 @@ impl Controller {
     /// To be reached, hand [`Self::protocols`] to the overlay.
     pub fn start(config: ControllerConfig, dialer: Dialer, authority: Arc<dyn Authority>) -> Self {
         let (registry, task) = Registry::start(config.census, config.clock.clone());
-        let repair = copy::repair(registry.clone(), dialer.clone(), config.repair_every, config.repairs_max);
+        let mut tasks = JoinSet::new();
+        let worker = Worker { registry: registry.clone(), dialer: dialer.clone(), clock: config.clock.clone() };
+        tasks.spawn(worker.run(config.plan_every, config.copies_max));
+        let watcher = Watcher { registry: registry.clone(), authority: authority.clone() };
+        tasks.spawn(watcher.run(config.chain_every));
         let protocol = Arc::new(ControlProtocol {
             registry,
             dialer,
             authority,
-            copies: config.census.copies,
+            copies: config.census.copies(),
             uploads: Semaphore::new(config.uploads_max),
             sources: Semaphore::new(config.sources_max),
             clock: config.clock,
         });
-        Self { protocol, registry: task, repair: tokio::spawn(repair) }
+        Self { protocol, registry: task, _tasks: tasks }
     }
 
     /// What the overlay has to serve for this role.
@@ -93,7 +104,6 @@ impl Controller {
 
 impl Drop for Controller {
     fn drop(&mut self) {
-        self.repair.abort();
         self.registry.abort();
     }
 }

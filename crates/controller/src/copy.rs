@@ -1,4 +1,4 @@
-//! Repair: one cell from a holder to a provider that lacks it, through this process.
+//! One copy: a cell from a holder to a provider that lacks it, through this process.
 //!
 //! ```text
 //! holder ── sealed bytes ──▶ controller ── same bytes ──▶ target: verifies, stores
@@ -7,72 +7,48 @@
 //! A frame is in memory at a time. Wrong bytes are the holder's fault, for the target checks the name: the holder's copy
 //! is struck from the census and the cell stays short, so the next round uses another holder.
 
-use crate::{census::CopyJob, registry::Registry};
+use crate::registry::Registry;
 use chainflix_overlay::{
     Dialer,
+    control::HeldCell,
     store::{StoreError, StoreRefusal, get_cell, put_cell},
 };
-use std::{sync::Arc, time::Duration};
-use tokio::{
-    sync::Semaphore,
-    task::JoinSet,
-    time::{MissedTickBehavior, interval},
-};
+use chainflix_primitives::NodeId;
 use tracing::{debug, info, warn};
 
-/// Plans and makes copies until it is aborted.
-pub(crate) async fn repair(registry: Registry, dialer: Dialer, every: Duration, copies_max: usize) {
-    let slots = Arc::new(Semaphore::new(copies_max));
-    let mut running = JoinSet::new();
-    let mut ticks = interval(every);
-    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    loop {
-        tokio::select! {
-            _ = ticks.tick() => {}
-            // A copy that ended makes room for the next one at once.
-            Some(_) = running.join_next() => {}
-        }
-        let free = slots.available_permits();
-        let planned = registry.step(move |state, now_ms| {
-            state.census.tick(now_ms);
-            state.census.copies(free, now_ms)
-        });
-        let Ok(jobs) = planned.await else { return };
-        for job in jobs {
-            let (registry, dialer) = (registry.clone(), dialer.clone());
-            // As many jobs as permits were asked for, and only this task takes permits.
-            let Ok(permit) = slots.clone().acquire_owned().await else { return };
-            running.spawn(async move {
-                let _permit = permit;
-                run(&registry, &dialer, job).await;
-                // A registry that stopped has no list to strike this from.
-                let _ = registry.step(move |state, _| state.census.end(&job.cell)).await;
-            });
-        }
-    }
+/// One cell to copy. Room at `to` is promised.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct CopyJob {
+    /// Which cell, and its bytes as we know them.
+    pub cell: HeldCell,
+    /// A living holder.
+    pub from: NodeId,
+    /// Who gets it.
+    pub to: NodeId,
 }
 
 /// Makes one copy and tells the census how it went. Says whether the target holds the cell now.
 pub(crate) async fn run(registry: &Registry, dialer: &Dialer, job: CopyJob) -> bool {
     let result = copy(dialer, job).await;
+    let cell = job.cell.cell;
     let stored = match &result {
         Ok(()) => {
-            info!(cell = %job.cell, from = %job.from, to = %job.to, "copied");
+            info!(%cell, from = %job.from, to = %job.to, "copied");
             true
         }
         Err(error) => {
-            warn!(cell = %job.cell, from = %job.from, to = %job.to, %error, "copy failed");
+            warn!(%cell, from = %job.from, to = %job.to, %error, "copy failed");
             false
         }
     };
     let holder_lies = result.is_err_and(|error| blames_holder(&error, &job));
-    let told = registry.step(move |state, _| {
+    let told = registry.step(move |state, now_ms| {
         match stored {
-            true => state.census.stored(&job.to, job.cell, job.size),
-            false => state.census.given_up(&job.to, job.size),
+            true => state.census.stored(&job.to, job.cell, now_ms),
+            false => state.census.given_up(&job.to, &cell, now_ms),
         }
         if holder_lies {
-            state.census.lost(&job.from, &job.cell);
+            state.census.lost(&job.from, &cell, now_ms);
         }
     });
     if told.await.is_err() {
@@ -90,8 +66,8 @@ fn blames_holder(error: &StoreError, job: &CopyJob) -> bool {
 }
 
 async fn copy(dialer: &Dialer, job: CopyJob) -> Result<(), StoreError> {
-    let mut source = get_cell(dialer, job.from, job.cell).await?;
-    let Some(mut target) = put_cell(dialer, job.to, job.cell, source.size()).await? else { return Ok(()) };
+    let mut source = get_cell(dialer, job.from, job.cell.cell).await?;
+    let Some(mut target) = put_cell(dialer, job.to, job.cell.cell, source.size()).await? else { return Ok(()) };
     while let Some(bytes) = source.next().await? {
         target.write(bytes).await?;
     }

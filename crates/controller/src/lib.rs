@@ -2,31 +2,33 @@
 //!
 //! ```text
 //! provider ── announce, heartbeat ──▶ ┌──────────┐
-//! anybody ─── addresses ────────────▶ │ registry │ one task owns census and address book
-//!                                     └──────────┘
+//! anybody ─── addresses ────────────▶ │ registry │ one task owns census, address book and seed
+//! chain ───── films, seed ──────────▶ └──────────┘
 //! publisher ─ upload ─▶ admitted? ─▶ place ─▶ providers (store/1), at once and side by side ─▶ stored on N disks
-//! repair ──── copies below N? ──────▶ read from one holder, put onto another
-//! viewer ──── find source ─▶ cell of the film? ─▶ who holds it? ─▶ a validator draws one: grant
+//! worker ──── orders? ─▶ copies: read from one holder, put onto another; deletions of surplus
+//! viewer ──── find source ─▶ cell of the film? ─▶ who holds it? ─▶ a validator draws one: grant ─▶ counted as demand
 //! ```
 //!
 //! Nothing is persistent: what a controller knows it is told again by providers that notice it was gone. So several
-//! controllers can serve one network, each with its own view. Decisions ([`Census`], [`placement`]) are pure: no clock,
-//! no socket, time is an argument. What the chain has to say comes through the [`Authority`] trait. Left out: demand
-//! forecast, trimming of surplus copies, copies straight between providers, proofs of possession.
+//! controllers can serve one network, each with its own view. What goes where is decided in `chainflix_placement`; [`Census`]
+//! turns what providers, publishers, viewers and the chain say into its events. Both are pure: no clock, no socket, time is an
+//! argument. What the chain has to say comes through the [`Authority`] trait. Left out: copies straight between providers,
+//! proofs of possession, trust that outlives a restart.
 
 mod authority;
 mod book;
 mod census;
+mod chain;
 mod controller;
 mod copy;
-pub mod placement;
 mod registry;
 mod serve;
 mod source;
 mod upload;
+mod work;
 
-pub use authority::{Authority, AuthorityError, RegisteredCell};
-pub use census::{Census, CensusConfig, CensusError, CensusStatus, CopyJob, Placing};
+pub use authority::{Authority, AuthorityError, RegisteredCell, RegisteredFilm};
+pub use census::{Census, CensusConfig, CensusError, CensusStatus, Orders, Placing};
 pub use controller::{Controller, ControllerConfig, ControllerStatus};
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ use crate::{
     census::{Census, CensusConfig},
 };
 use chainflix_overlay::Clock;
+use chainflix_primitives::BlockHash;
 use tokio::{
     sync::{mpsc, oneshot},
     task::JoinHandle,
@@ -20,6 +21,16 @@ const MAILBOX: usize = 256;
 pub(crate) struct State {
     pub census: Census,
     pub book: AddressBook,
+    /// The newest that the chain gave. Nothing is ordered before the first.
+    pub seed: Option<BlockHash>,
+}
+
+impl State {
+    /// By what is drawn for somebody who waits: where to upload to, and whom to name.
+    pub fn draw(&self) -> BlockHash {
+        // In its first moment a controller has heard no block; every place is as good as another then.
+        self.seed.unwrap_or(BlockHash([0; 32]))
+    }
 }
 
 type Step = Box<dyn FnOnce(&mut State, u64) + Send>;
@@ -37,7 +48,7 @@ impl Registry {
     /// Starts the task; it ends with the last sender, or when the handle is aborted.
     pub(crate) fn start(config: CensusConfig, clock: Clock) -> (Self, JoinHandle<()>) {
         let (steps, mut mailbox) = mpsc::channel::<Step>(MAILBOX);
-        let mut state = State { census: Census::new(config, clock.now_ms()), book: AddressBook::default() };
+        let mut state = State { census: Census::new(config, clock.now_ms()), book: AddressBook::default(), seed: None };
         let task = tokio::spawn(async move {
             while let Some(step) = mailbox.recv().await {
                 step(&mut state, clock.now_ms());

@@ -17,7 +17,10 @@ use chainflix_overlay::{
 };
 use chainflix_primitives::{GrantRequest, NodeId, Signed};
 use futures::future::BoxFuture;
-use std::sync::Arc;
+use std::{
+    net::{IpAddr, SocketAddr},
+    sync::Arc,
+};
 use tokio::sync::Semaphore;
 use tracing::debug;
 
@@ -103,8 +106,12 @@ impl ControlProtocol {
         if record.body.node != peer || record.verify().is_err() {
             return Err(ControlRefusal::Forged);
         }
+        let ips: Vec<IpAddr> = record.body.direct.iter().map(SocketAddr::ip).collect();
         self.step(move |state, now_ms| match state.book.put(record, now_ms) {
-            Ok(()) => Ok(ControlAnswer::Done),
+            Ok(()) => {
+                state.census.located(&peer, ips.into_iter(), now_ms);
+                Ok(ControlAnswer::Done)
+            }
             Err(BookError::Older) => Err(ControlRefusal::Older),
             Err(BookError::Full) => Err(ControlRefusal::Busy),
         })
@@ -113,7 +120,15 @@ impl ControlProtocol {
 
     async fn announce(&self, peer: NodeId, words: Announcement) -> Result<ControlAnswer, ControlRefusal> {
         ProviderCard::verify(&words.card, &peer).map_err(|_| ControlRefusal::Forged)?;
-        self.step(move |state, now_ms| taken(state.census.announce(words, now_ms))).await
+        self.step(move |state, now_ms| {
+            let announced = state.census.announce(words, now_ms);
+            let record = state.book.get(&peer).filter(|_| announced.is_ok());
+            if let Some(record) = record {
+                state.census.located(&peer, record.body.direct.iter().map(SocketAddr::ip), now_ms);
+            }
+            taken(announced)
+        })
+        .await
     }
 
     async fn upload(&self, stream: &mut PeerStream, upload: Signed<CellUpload>) -> Result<u32, UploadError> {
@@ -148,5 +163,6 @@ fn taken(result: Result<(), CensusError>) -> Result<ControlAnswer, ControlRefusa
         Err(CensusError::Unknown) => Ok(ControlAnswer::Unknown),
         Err(CensusError::Older) => Err(ControlRefusal::Older),
         Err(CensusError::Full) => Err(ControlRefusal::Busy),
+        Err(CensusError::Out { again_ms }) => Err(ControlRefusal::Disqualified { again_ms }),
     }
 }

@@ -5,6 +5,7 @@
 
 use crate::{authority::Authority, registry::Registry};
 use chainflix_overlay::control::{ControlRefusal, Source};
+use chainflix_placement::{Region, source::Ask};
 use chainflix_primitives::{CHUNK_BYTES, GrantRequest, Signed, message::EXCLUDED_MAX};
 use tracing::warn;
 
@@ -23,9 +24,13 @@ pub(crate) async fn find(
     request.verify(&body.account).map_err(|_| ControlRefusal::Forged)?;
     let registered = authority.cell(body.magnet, body.cell_index).await.map_err(|error| error.refusal())?;
     let registered = registered.ok_or(ControlRefusal::UnknownCell)?;
-    let excluded = body.excluded.clone();
+    let (viewer, magnet, excluded) = (body.account, body.magnet, body.excluded.clone());
     let candidates = registry
-        .step(move |state, _| state.census.sources(&registered.cell, &excluded, CANDIDATES_MAX))
+        .step(move |state, now_ms| {
+            // Nobody says where a viewer is.
+            let ask = Ask { viewer, region: Region::UNKNOWN, cell: &registered.cell, excluded: &excluded };
+            state.census.sources(&ask, CANDIDATES_MAX, &state.draw(), now_ms)
+        })
         .await
         .map_err(|_| ControlRefusal::Busy)?;
     if candidates.is_empty() {
@@ -36,6 +41,12 @@ pub(crate) async fn find(
         error.refusal()
     })?;
     let provider = grant.body.provider_node;
-    let address = registry.step(move |state, _| state.book.get(&provider)).await.map_err(|_| ControlRefusal::Busy)?;
+    let address = registry
+        .step(move |state, now_ms| {
+            state.census.served(&provider, magnet, viewer, now_ms);
+            state.book.get(&provider)
+        })
+        .await
+        .map_err(|_| ControlRefusal::Busy)?;
     Ok(Source { grant, address })
 }

@@ -16,13 +16,13 @@
 
 use crate::{
     authority::Authority,
-    census::CopyJob,
-    copy,
-    registry::{Registry, Stopped},
+    census::Placing,
+    copy::{self, CopyJob},
+    registry::{Registry, State, Stopped},
 };
 use chainflix_overlay::{
     Dialer, PeerStream, StreamError,
-    control::{CellUpload, ControlAnswer, ControlRefusal},
+    control::{CellUpload, ControlAnswer, ControlRefusal, HeldCell},
     store::{PutStream, STORE_CHUNK_BYTES, StoreError, StoreRefusal, put_cell},
 };
 use chainflix_primitives::{CELL_BYTES_MAX, CellId, NodeId, Signed};
@@ -75,7 +75,10 @@ impl Uploader<'_> {
         };
         // Whatever happened, promises that were not kept are given back.
         let unkept: Vec<NodeId> = flight.open.drain(..).map(|(node, _)| node).collect();
-        self.registry.step(move |state, _| unkept.iter().for_each(|node| state.census.given_up(node, size))).await?;
+        let give_up = move |state: &mut State, now_ms| {
+            unkept.iter().for_each(|node| state.census.given_up(node, &cell, now_ms));
+        };
+        self.registry.step(give_up).await?;
         taken?;
         self.top_up(&mut flight).await?;
         match flight.reached() {
@@ -104,10 +107,7 @@ impl Uploader<'_> {
     async fn open(&self, flight: &mut Flight) -> Result<(), UploadError> {
         let (cell, size) = (flight.cell, flight.size);
         for _ in 0..ROUNDS_MAX {
-            let beside: Vec<NodeId> = flight.open.iter().map(|(node, _)| *node).collect();
-            let unwanted = flight.failed.clone();
-            let placing =
-                self.registry.step(move |state, _| state.census.place(&cell, size, &beside, &unwanted)).await?;
+            let placing = self.place(flight).await?;
             // The census counts what was stored in an earlier round, and so do we.
             flight.copies = placing.copies.saturating_sub(flight.stored.len());
             let none_left = placing.targets.is_empty();
@@ -174,13 +174,12 @@ impl Uploader<'_> {
             if flight.reached() >= self.copies {
                 return Ok(());
             }
-            let unwanted = flight.failed.clone();
-            let placing = self.registry.step(move |state, _| state.census.place(&cell, size, &[], &unwanted)).await?;
+            let placing = self.place(flight).await?;
             if placing.targets.is_empty() {
                 return Ok(());
             }
             for to in placing.targets {
-                match copy::run(self.registry, self.dialer, CopyJob { cell, size, from, to }).await {
+                match copy::run(self.registry, self.dialer, CopyJob { cell: HeldCell { cell, size }, from, to }).await {
                     true => flight.stored.push(to),
                     false => flight.failed.push(to),
                 }
@@ -189,18 +188,28 @@ impl Uploader<'_> {
         Ok(())
     }
 
+    /// Finds places for the copies that are missing, next to those that are on their way.
+    async fn place(&self, flight: &Flight) -> Result<Placing, Stopped> {
+        let (cell, unwanted) = (HeldCell { cell: flight.cell, size: flight.size }, flight.failed.clone());
+        let place = move |state: &mut State, now_ms| {
+            let seed = state.draw();
+            state.census.place(cell, &unwanted, &seed, now_ms)
+        };
+        self.registry.step(place).await
+    }
+
     async fn stored(&self, flight: &mut Flight, node: NodeId) -> Result<(), Stopped> {
         let (cell, size) = (flight.cell, flight.size);
         debug!(%cell, provider = %node, "stored");
         flight.stored.push(node);
-        self.registry.step(move |state, _| state.census.stored(&node, cell, size)).await
+        self.registry.step(move |state, now_ms| state.census.stored(&node, HeldCell { cell, size }, now_ms)).await
     }
 
     async fn failed(&self, flight: &mut Flight, node: NodeId, error: &StoreError) -> Result<(), Stopped> {
-        let size = flight.size;
+        let cell = flight.cell;
         warn!(cell = %flight.cell, provider = %node, %error, "a provider did not take a cell");
         flight.failed.push(node);
-        self.registry.step(move |state, _| state.census.given_up(&node, size)).await
+        self.registry.step(move |state, now_ms| state.census.given_up(&node, &cell, now_ms)).await
     }
 }
 

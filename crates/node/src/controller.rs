@@ -1,15 +1,15 @@
 //! The storage controller role: the controller, and the chain as it asks for it.
 
 use crate::{config::ControllerConfig, overlay, role::Shutdown};
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 use chainflix_contracts::{IRegistry, REGISTRY_ADDRESS, SolCall};
-use chainflix_controller::{Authority, AuthorityError, CensusConfig, Controller, RegisteredCell};
+use chainflix_controller::{Authority, AuthorityError, CensusConfig, Controller, RegisteredCell, RegisteredFilm};
 use chainflix_overlay::{ServeLimits, control::ProviderCard};
-use chainflix_primitives::{AccountAddress, Grant, GrantRequest, Magnet, Manifest, Signed};
+use chainflix_primitives::{AccountAddress, BlockHash, Grant, GrantRequest, Magnet, Manifest, Signed};
 use chainflix_rpc::{
     Client, ClientError,
     client::CallRequest,
-    types::{HexBytes, IssueGrant},
+    types::{COUNT_MAX, HexBytes, IssueGrant, VideoQuery},
 };
 use futures::future::{BoxFuture, FutureExt as _};
 use std::{
@@ -19,11 +19,15 @@ use std::{
 
 /// Most manifests kept; when it is full the cache starts anew.
 const MANIFESTS_MAX: usize = 512;
+/// Blocks that share one seed: about a minute of them.
+const SEED_BLOCKS: u64 = 30;
 
 pub(crate) async fn run(config: ControllerConfig, mut shutdown: Shutdown) -> Result<()> {
     let overlay = overlay::bind(&config.overlay, &[]).await?;
     let authority = Arc::new(Chain { client: Client::new(&config.rpcs)?, manifests: Mutex::default() });
-    let census = CensusConfig { copies: config.copies as usize, ..CensusConfig::default() };
+    let copies = u8::try_from(config.copies).context("a cell has at most 255 copies")?;
+    // Places are told apart within this process only.
+    let census = CensusConfig { place_key: rand::random(), ..CensusConfig::with_copies(copies) };
     let settings = chainflix_controller::ControllerConfig { census, ..Default::default() };
     let controller = Controller::start(settings, overlay.dialer(), authority);
     let serving = overlay.serve(controller.protocols(), ServeLimits::default());
@@ -84,6 +88,36 @@ impl Authority for Chain {
             let Some(manifest) = self.manifest(magnet).await? else { return Ok(None) };
             let cell = manifest.cells.get(index as usize);
             Ok(cell.map(|cell| RegisteredCell { cell: cell.id, size: cell.size }))
+        }
+        .boxed()
+    }
+
+    fn films(&self, from: u64) -> BoxFuture<'_, Result<Vec<Magnet>, AuthorityError>> {
+        async move {
+            let videos = self.client.videos(VideoQuery { from, count: COUNT_MAX }).await.map_err(failed)?;
+            Ok(videos.into_iter().map(|video| video.magnet).collect())
+        }
+        .boxed()
+    }
+
+    fn film(&self, magnet: Magnet) -> BoxFuture<'_, Result<Option<RegisteredFilm>, AuthorityError>> {
+        async move {
+            let Some(manifest) = self.manifest(magnet).await? else { return Ok(None) };
+            let cells = manifest.cells.iter().map(|cell| RegisteredCell { cell: cell.id, size: cell.size });
+            Ok(Some(RegisteredFilm { magnet, cells: cells.collect() }))
+        }
+        .boxed()
+    }
+
+    fn seed(&self) -> BoxFuture<'_, Result<BlockHash, AuthorityError>> {
+        async move {
+            let head = self.client.head().await.map_err(failed)?;
+            let number = head.number - head.number % SEED_BLOCKS;
+            if number == head.number {
+                return Ok(head.hash);
+            }
+            let missing = || AuthorityError::Silent(format!("block {number} is not there").into());
+            self.client.block_hash(number).await.map_err(failed)?.ok_or_else(missing)
         }
         .boxed()
     }

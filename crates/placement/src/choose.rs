@@ -107,10 +107,10 @@ const PASSES: [Pass; 4] = [
 ];
 
 impl<'a> Board<'a> {
-    /// The providers of `picture` that count and have room.
+    /// The providers of `picture` that count, have room and do not rest.
     pub fn new(picture: &'a Picture, rules: Rules) -> Self {
         let mut regions: BTreeMap<Region, Vec<(ProviderIndex, &Provider)>> = BTreeMap::new();
-        for (index, provider) in picture.providers().filter(|(_, provider)| provider.counts()) {
+        for (index, provider) in picture.providers().filter(|(_, provider)| provider.counts() && !provider.resting) {
             regions.entry(provider.region).or_default().push((index, provider));
         }
         let mut board = Self { picture, rules, buckets: Vec::new(), places: BTreeMap::new() };

@@ -93,6 +93,8 @@ pub enum Event {
     Film { magnet: Magnet, home: Region, countries: Vec<Country>, cells: Vec<Held> },
     /// How many copies a film should have from now on.
     Wanted { magnet: Magnet, wants: Wants },
+    /// A provider rests, or has rested: its copies count, nobody is sent to it and nothing is stored there.
+    Resting { node: NodeId, resting: bool },
 }
 
 /// Events with their times, in milliseconds: all that decisions depend on, next to their rules and seeds.

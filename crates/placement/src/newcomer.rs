@@ -26,7 +26,8 @@ pub fn fill(
     budget_bytes: u64,
     most: usize,
 ) -> Vec<CopyOrder> {
-    let Some(newcomer) = picture.provider(to).filter(|provider| provider.counts()) else { return Vec::new() };
+    let able = |provider: &&Provider| provider.counts() && !provider.resting;
+    let Some(newcomer) = picture.provider(to).filter(able) else { return Vec::new() };
     let fill_bytes = u128::from(newcomer.quota_bytes) * u128::from(rules.fill_percent) / 100;
     let taken_bytes = newcomer.used_bytes.saturating_add(newcomer.promised_bytes);
     // Not beyond the level at which it is out of priority: the rest is for cells that need it.
@@ -59,9 +60,12 @@ fn may_take(picture: &Picture, newcomer: &Provider, cell: CellIndex, row: &Cell)
         && !beside.into_iter().any(|other| other.node == newcomer.node || other.shares_fate(newcomer))
 }
 
-/// One of the holders that count, drawn.
+/// One of the holders that count and serve, drawn.
 fn holder<'a>(picture: &'a Picture, row: &Cell, lot: Lot) -> Option<&'a Provider> {
-    let holders = row.holders().filter_map(|index| picture.provider(index)).filter(|provider| provider.counts());
+    let holders = row
+        .holders()
+        .filter_map(|index| picture.provider(index))
+        .filter(|provider| provider.counts() && provider.serves());
     winner(holders.map(|provider| (lot.arrival(provider.key, provider.slots.max(1).into()), provider)))
 }
 

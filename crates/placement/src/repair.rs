@@ -95,6 +95,11 @@ impl Repair {
 
     /// The copies to start within the window from `now_ms` on. `seed` is one that nobody controls.
     pub fn plan(&mut self, now_ms: u64, picture: &Picture, seed: &BlockHash) -> Plan {
+        self.plan_some(now_ms, picture, seed, self.rules.copies_max)
+    }
+
+    /// As [`Self::plan`], for at most about `copies_max` copies: the last cell gets all it lacks.
+    pub fn plan_some(&mut self, now_ms: u64, picture: &Picture, seed: &BlockHash, copies_max: usize) -> Plan {
         let free = |_: &NodeId, until_ms: &mut u64| *until_ms > now_ms;
         self.sources.retain(free);
         self.targets.retain(free);
@@ -102,9 +107,7 @@ impl Repair {
         let mut round =
             Round { now_ms, picture, seed, board: Board::new(picture, self.rules.placement), plan: Plan::default() };
         for cell in picture.short() {
-            if round.plan.copies.len() >= self.rules.copies_max
-                || self.total.free_from(now_ms) >= round.end_ms(&self.rules)
-            {
+            if round.plan.copies.len() >= copies_max || self.total.free_from(now_ms) >= round.end_ms(&self.rules) {
                 break;
             }
             self.mend(&mut round, cell);
@@ -160,10 +163,12 @@ impl Repair {
         let node = |index| round.picture.provider(index).map(|provider| provider.node);
         let free_ms = |lines: &HashMap<NodeId, u64>, node: &NodeId| lines.get(node).copied().unwrap_or_default();
         let to = node(target)?;
-        // Trusted ones first; where none is left, anybody who is there: bytes prove themselves.
+        // Who rests is disturbed only where nobody else has it. Trusted ones first; where none is left, anybody who is
+        // there: bytes prove themselves.
         let holders = || row.holders().filter_map(|index| round.picture.provider(index)).filter(|holder| holder.alive);
-        let earliest =
-            |holder: &&crate::picture::Provider| (!holder.counts(), free_ms(&self.sources, &holder.node), holder.key);
+        let earliest = |holder: &&crate::picture::Provider| {
+            (holder.resting, !holder.counts(), free_ms(&self.sources, &holder.node), holder.key)
+        };
         let from = holders().min_by_key(earliest)?.node;
         let lines_ms = free_ms(&self.sources, &from).max(free_ms(&self.targets, &to));
         let start_ms = self.total.free_from(lines_ms.max(round.now_ms));

@@ -1,7 +1,7 @@
 //! Who serves a viewer: one of the copies, drawn by a seed nobody controls, weighted by nearness and free uplink.
 //!
 //! ```text
-//! viewer asks for a cell ─▶ holders that count ┐   weight = nearness × free slots
+//! viewer asks for a cell ─▶ holders that serve ┐   weight = nearness × free slots
 //!                           viewers that have it ┘   the draw depends on seed, viewer and cell
 //! ```
 //!
@@ -131,7 +131,7 @@ impl Sources {
         let lot = Lot::new("chainflix 2026 source weighted draw v1", seed, &[&ask.viewer.0, &ask.cell.0]);
         let holders = picture.find_cell(ask.cell).and_then(|cell| picture.cell(cell));
         let holders = holders.into_iter().flat_map(|cell| cell.holders()).filter_map(|index| picture.provider(index));
-        let holders = holders.filter(|provider| provider.counts() && provider.account != ask.viewer);
+        let holders = holders.filter(|provider| provider.serves() && provider.account != ask.viewer);
         let holder = |provider: &Provider| {
             let weight = self.weight(&provider.node, provider.slots, provider.region, ask);
             (lot.arrival(provider.key, weight), provider.node)

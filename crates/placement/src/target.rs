@@ -65,12 +65,14 @@ impl Target {
     }
 
     fn wants(&self, rules: &TargetRules) -> Wants {
-        let mut regional: Vec<_> = self.regions.iter().map(|(region, state)| (*region, state.copies)).collect();
+        let together = self.regions.values().fold(0u8, |sum, state| sum.saturating_add(state.copies));
+        // Viewers who did not say where they are want their copies anywhere.
+        let told = self.regions.iter().filter(|(region, _)| **region != Region::UNKNOWN);
+        let mut regional: Vec<_> = told.map(|(region, state)| (*region, state.copies)).collect();
         // Where most is watched; the others share the floor.
         regional.sort_by_key(|(region, copies)| (std::cmp::Reverse(*copies), *region));
         regional.truncate(WANTED_REGIONS_MAX);
         regional.sort_unstable();
-        let together = regional.iter().fold(0u8, |sum, (_, copies)| sum.saturating_add(*copies));
         Wants { total: together.max(rules.floor), regional }
     }
 }
@@ -116,6 +118,13 @@ mod tests {
         assert_eq!(wants, Wants { total: 12, regional: vec![(region("de"), 2), (region("kr"), 10)] });
         let wants = target.update(2, &[(region("kr"), 1_000_000)], &rules);
         assert_eq!(wants.regional, [(region("de"), 2), (region("kr"), 200)], "bounded");
+    }
+
+    #[test]
+    fn viewers_from_nobody_knows_where_want_copies_anywhere() {
+        let rules = TargetRules::default();
+        let wants = Target::default().update(0, &[(region("kr"), 50), (Region::UNKNOWN, 20)], &rules);
+        assert_eq!(wants, Wants { total: 14, regional: vec![(region("kr"), 10)] });
     }
 
     #[test]

@@ -1,9 +1,9 @@
-//! One provider on the books.
+//! One provider on the books: what it said, and its record.
 
-use crate::placement::Candidate;
 use chainflix_overlay::control::{Announcement, ProviderCard, ProviderMode};
-use chainflix_primitives::{CellId, NodeId, Signed};
-use std::collections::HashMap;
+use chainflix_placement::{Card, PlaceTag, Region, reputation::Reputation};
+use chainflix_primitives::{CellId, Signed};
+use std::collections::BTreeMap;
 
 #[derive(Debug)]
 pub(super) struct Entry {
@@ -11,16 +11,17 @@ pub(super) struct Entry {
     pub sequence: u64,
     pub quota_bytes: u64,
     pub used_bytes: u64,
-    /// Room for cells that are on their way.
-    pub promised_bytes: u64,
     pub seen_ms: u64,
-    /// Whether it is heard of.
-    pub alive: bool,
     /// What it is ready to do.
     pub mode: ProviderMode,
-    pub held: HashMap<CellId, u64>,
+    /// The networks it says it is reached at.
+    pub networks: Vec<PlaceTag>,
     /// The inventory of an announcement whose last page has not come yet.
-    pub staged: Option<HashMap<CellId, u64>>,
+    pub staged: Option<BTreeMap<CellId, u64>>,
+    /// From its first whole inventory on.
+    pub reputation: Option<Reputation>,
+    /// How many films were known when not all that it holds had a place.
+    pub left_out_at: Option<usize>,
 }
 
 impl Entry {
@@ -30,12 +31,12 @@ impl Entry {
             sequence: words.sequence,
             quota_bytes: words.quota_bytes,
             used_bytes: words.used_bytes,
-            promised_bytes: 0,
             seen_ms: now_ms,
-            alive: false,
             mode: ProviderMode::Open,
-            held: HashMap::new(),
-            staged: Some(HashMap::new()),
+            networks: Vec::new(),
+            staged: Some(BTreeMap::new()),
+            reputation: None,
+            left_out_at: None,
         }
     }
 
@@ -46,27 +47,22 @@ impl Entry {
         self.quota_bytes = words.quota_bytes;
         self.used_bytes = words.used_bytes;
         self.seen_ms = now_ms;
-        self.staged = Some(HashMap::new());
+        self.staged = Some(BTreeMap::new());
     }
 
-    /// Whether its copies count.
-    pub(super) fn stays(&self) -> bool {
-        self.alive && self.mode != ProviderMode::Leaving
-    }
-
-    /// Whether it gives cells away now.
-    pub(super) fn serves(&self) -> bool {
-        self.alive && self.mode != ProviderMode::Quiet
-    }
-
-    pub(super) fn candidate(&self, node: NodeId, headroom_percent: u64) -> Candidate {
-        let headroom_bytes = self.quota_bytes / 100 * headroom_percent.min(100);
-        let taken_bytes = self.used_bytes.saturating_add(self.promised_bytes).saturating_add(headroom_bytes);
-        Candidate {
-            node,
-            account: self.card.body.account,
-            region: self.card.body.region.clone(),
-            free_bytes: self.quota_bytes.saturating_sub(taken_bytes),
+    /// It as a picture knows it. A region that is none is a place that nobody told.
+    pub(super) fn card(&self, slots: u16) -> Card {
+        let card = &self.card.body;
+        Card {
+            node: card.node,
+            account: card.account,
+            region: card.region.parse().unwrap_or(Region::UNKNOWN),
+            networks: self.networks.clone(),
+            // Nobody announces a site or an uplink.
+            site: None,
+            quota_bytes: self.quota_bytes,
+            used_bytes: self.used_bytes,
+            slots,
         }
     }
 }

@@ -1,41 +1,64 @@
-//! The census: who is there, what they hold, how much room they have, and which cells have too few copies.
+//! The census: what providers say of themselves, as the picture that placement decides with.
 //!
 //! ```text
-//! announce ─▶ pages … last ─▶ alive ──silent too long──▶ dead ──silent much longer──▶ forgotten
+//! announce ─▶ pages … last ─▶ alive ──silent too long──▶ lost ──silent much longer──▶ forgotten
 //!                               ▲────────heartbeat────────┘
+//!
+//! words ─▶ census ─ events ─▶ picture ─▶ orders        films, seeds ◀─ chain
 //! ```
 //!
-//! Pure: time is an argument, nothing waits. A provider's inventory replaces the old one when its last page is there. A
-//! dead provider's cells stay on the books, for it may come back with them; they do not count as copies. A cell with
-//! fewer living copies than wanted is *short*; while the census is young nothing is repaired, because after a restart
-//! every cell looks short until everybody has announced. Room that was promised to a cell on its way is not promised
-//! twice. A provider that *leaves* serves on, but its copies count no more: they are made elsewhere first. One that is
-//! *quiet* counts, and is left in peace.
+//! Pure: time and seeds are arguments, nothing waits. What is decided, and by which rules, is in `chainflix_placement`; here is
+//! who said what. A provider's inventory replaces the old one when its last page is there. A lost provider's cells stay on
+//! the books, for it may come back with them; they do not count as copies. While the census is young it orders nothing,
+//! because after a restart every cell looks short until everybody has announced. A provider that *leaves* serves on, but its
+//! copies count no more: they are made elsewhere first. One that is *quiet* counts, and is left in peace.
 
+mod audience;
 mod entry;
 mod numbers;
-mod repair;
+mod orders;
+mod trust;
 
-pub use numbers::{CensusConfig, CensusError, CensusStatus, Placing};
-pub use repair::CopyJob;
+pub use numbers::{CensusConfig, CensusError, CensusStatus, Orders, Placing};
 
-use crate::placement::{self, Candidate};
+use crate::authority::RegisteredFilm;
+use audience::Audience;
 use chainflix_overlay::control::{
     Announcement, Changes, Heartbeat, HeldCell, InventoryPage, ProviderCard, ProviderMode,
 };
-use chainflix_primitives::{CellId, NodeId, Signed};
+use chainflix_placement::{
+    Event, Held, Picture, PlaceTag, Region,
+    picture::Provider,
+    repair::Repair,
+    source::{Ask, Sources},
+};
+use chainflix_primitives::{AccountAddress, BlockHash, CellId, Magnet, NodeId, Signed};
 use entry::Entry;
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use numbers::held;
+use std::{
+    collections::{BTreeMap, HashMap, HashSet},
+    net::IpAddr,
+};
+use tracing::debug;
 
 /// Who holds what.
 #[derive(Debug)]
 pub struct Census {
     config: CensusConfig,
     started_ms: u64,
-    providers: BTreeMap<NodeId, Entry>,
-    holders: HashMap<CellId, BTreeSet<NodeId>>,
-    short: BTreeSet<CellId>,
-    under_way: HashSet<CellId>,
+    picture: Picture,
+    entries: BTreeMap<NodeId, Entry>,
+    uploading: HashSet<CellId>,
+    repair: Repair,
+    sources: Sources,
+    audience: Audience,
+    films: usize,
+    /// Accounts of providers that were disqualified, and until when they wait.
+    out: HashMap<AccountAddress, u64>,
+    /// Until when planning again is in vain, if nothing happens.
+    rest_until_ms: u64,
+    /// The newcomer that was given something last.
+    given: NodeId,
 }
 
 impl Census {
@@ -44,18 +67,27 @@ impl Census {
         Self {
             config,
             started_ms: now_ms,
-            providers: BTreeMap::new(),
-            holders: HashMap::new(),
-            short: BTreeSet::new(),
-            under_way: HashSet::new(),
+            picture: Picture::new(config.picture),
+            entries: BTreeMap::new(),
+            uploading: HashSet::new(),
+            repair: Repair::new(config.repair),
+            sources: Sources::new(config.source),
+            audience: Audience::new(config.target, config.forecast),
+            films: 0,
+            out: HashMap::new(),
+            rest_until_ms: 0,
+            given: NodeId([0; 32]),
         }
     }
 
     /// A provider enters, or enters again. Its card was checked.
     pub fn announce(&mut self, words: Announcement, now_ms: u64) -> Result<(), CensusError> {
-        let node = words.card.body.node;
-        let full = self.providers.len() >= self.config.providers_max;
-        match self.providers.get_mut(&node) {
+        let (node, account) = (words.card.body.node, words.card.body.account);
+        if let Some(again_ms) = self.out.get(&account).copied().filter(|again_ms| *again_ms > now_ms) {
+            return Err(CensusError::Out { again_ms });
+        }
+        let full = self.entries.len() >= self.config.picture.providers_max;
+        match self.entries.get_mut(&node) {
             Some(entry) if words.sequence <= entry.sequence => Err(CensusError::Older),
             Some(entry) => {
                 entry.enter(words, now_ms);
@@ -63,7 +95,7 @@ impl Census {
             }
             None if full => Err(CensusError::Full),
             None => {
-                self.providers.insert(node, Entry::new(words, now_ms));
+                self.entries.insert(node, Entry::new(words, now_ms));
                 Ok(())
             }
         }
@@ -71,203 +103,221 @@ impl Census {
 
     /// Part of a provider's inventory; the last part makes it count.
     pub fn page(&mut self, node: &NodeId, page: InventoryPage, now_ms: u64) -> Result<(), CensusError> {
-        let cells_max = self.config.cells_max;
+        let held_max = self.config.picture.held_max;
         let entry = self.known(node, page.sequence)?;
-        entry.seen_ms = now_ms;
         let staged = entry.staged.as_mut().ok_or(CensusError::Unknown)?;
-        if staged.len() + page.cells.len() > cells_max {
+        if staged.len() + page.cells.len() > held_max {
             return Err(CensusError::Full);
         }
         staged.extend(page.cells.iter().map(|held| (held.cell, held.size)));
-        if !page.last {
-            return Ok(());
-        }
-        let now_held = entry.staged.take().unwrap_or_default();
-        let before = std::mem::replace(&mut entry.held, now_held.clone());
-        let was_alive = std::mem::replace(&mut entry.alive, true);
-        for cell in before.keys().filter(|cell| !now_held.contains_key(*cell)) {
-            self.unlink(node, cell);
-        }
-        for cell in now_held.keys() {
-            if !was_alive || !before.contains_key(cell) {
-                self.link(node, *cell);
-            }
+        match page.last {
+            true => self.complete(node, now_ms),
+            false => self.heard(node, now_ms),
         }
         Ok(())
     }
 
     /// Cells came and went on a provider.
     pub fn changes(&mut self, node: &NodeId, words: Changes, now_ms: u64) -> Result<(), CensusError> {
-        let cells_max = self.config.cells_max;
-        let entry = self.known(node, words.sequence)?;
-        entry.seen_ms = now_ms;
-        if entry.held.len() + words.gained.len() > cells_max {
+        let held_max = self.config.picture.held_max;
+        self.known(node, words.sequence)?;
+        let now_held = self.provider(node).map_or(0, |provider| provider.held().len());
+        if now_held + words.gained.len() > held_max {
             return Err(CensusError::Full);
         }
-        words.gained.into_iter().for_each(|held| self.gained(node, held));
-        words.lost.iter().for_each(|cell| self.lost(node, cell));
+        self.heard(node, now_ms);
+        self.gained(node, &words.gained, now_ms);
+        words.lost.iter().for_each(|cell| self.lost(node, cell, now_ms));
         Ok(())
     }
 
     /// A provider is still there. Answers one that leaves how many of its cells have too few copies elsewhere.
     pub fn heartbeat(&mut self, node: &NodeId, words: Heartbeat, now_ms: u64) -> Result<Option<u64>, CensusError> {
+        let films = self.films;
         let entry = self.known(node, words.sequence)?;
-        entry.seen_ms = now_ms;
-        entry.quota_bytes = words.quota_bytes;
-        entry.used_bytes = words.used_bytes;
-        let before = (entry.alive, std::mem::replace(&mut entry.mode, words.mode));
-        // An inventory that never became complete does not count.
-        entry.alive |= entry.staged.is_none();
-        if before != (entry.alive, entry.mode) {
-            let held: Vec<CellId> = entry.held.keys().copied().collect();
-            held.into_iter().for_each(|cell| self.link(node, cell));
+        if entry.left_out_at.take_if(|known| *known < films).is_some() {
+            // There is a place now for what had none: it shall tell again what it holds.
+            return Err(CensusError::Unknown);
         }
-        let leaving = self.providers.get(node).filter(|entry| entry.mode == ProviderMode::Leaving);
-        // While the inventory is on its way nobody knows what is needed.
-        let needed = leaving.map(|entry| match entry.staged {
-            Some(_) => u64::MAX,
-            None => entry.held.keys().filter(|cell| self.short.contains(*cell)).count() as u64,
-        });
-        Ok(needed)
-    }
-
-    /// Chooses who gets a cell, and promises them the room.
-    ///
-    /// `beside` are those that it is on its way to already, `unwanted` those that just failed.
-    pub fn place(&mut self, cell: &CellId, size: u64, beside: &[NodeId], unwanted: &[NodeId]) -> Placing {
-        let headroom = self.config.headroom_percent;
-        let mut holders = self.living_holders(cell);
-        let copies = holders.len();
-        let coming = beside.iter().filter_map(|node| self.providers.get(node).map(|entry| (node, entry)));
-        holders.extend(coming.map(|(node, entry)| entry.candidate(*node, headroom)));
-        let eligible = |(node, entry): &(&NodeId, &Entry)| {
-            entry.alive
-                && entry.mode == ProviderMode::Open
-                && !entry.held.contains_key(cell)
-                && !beside.contains(node)
-                && !unwanted.contains(node)
-        };
-        let candidates = self.providers.iter().filter(eligible).map(|(node, entry)| entry.candidate(*node, headroom));
-        let wanted = self.config.copies.saturating_sub(holders.len());
-        let targets = placement::choose(cell, size, wanted, candidates.collect(), &holders);
-        for node in &targets {
-            if let Some(entry) = self.providers.get_mut(node) {
-                entry.promised_bytes += size;
-            }
+        (entry.quota_bytes, entry.used_bytes) = (words.quota_bytes, words.used_bytes);
+        let is_whole = entry.staged.is_none();
+        let changed = std::mem::replace(&mut entry.mode, words.mode) != words.mode;
+        self.heard(node, now_ms);
+        if self.picture.find_provider(node).is_some() {
+            let (quota_bytes, used_bytes) = (words.quota_bytes, words.used_bytes);
+            self.tell(now_ms, &Event::Room { node: *node, quota_bytes, used_bytes });
         }
-        Placing { copies, targets }
+        if changed {
+            self.present_mode(node, now_ms);
+        }
+        Ok((words.mode == ProviderMode::Leaving).then(|| match is_whole {
+            true => self.needed(node),
+            // While the inventory is on its way nobody knows what is needed.
+            false => u64::MAX,
+        }))
     }
 
-    /// Says that a cell is on its way, so that nobody else sends it; `false` where it is already.
-    pub fn begin(&mut self, cell: &CellId) -> bool {
-        self.under_way.insert(*cell)
+    /// Where a provider can be reached, as it said itself. What is not a public address says nothing of a place.
+    pub fn located(&mut self, node: &NodeId, addresses: impl Iterator<Item = IpAddr>, now_ms: u64) {
+        let key = self.config.place_key;
+        let Some(entry) = self.entries.get_mut(node) else { return };
+        let mut networks: Vec<PlaceTag> = addresses
+            .filter(|address| is_public(&address.to_canonical()))
+            .map(|address| PlaceTag::network(&key, address))
+            .collect();
+        networks.sort_unstable();
+        networks.dedup();
+        if networks == entry.networks {
+            return;
+        }
+        entry.networks = networks;
+        let card = entry.card(self.config.slots);
+        // Who is silent presents itself when it is back.
+        if self.provider(node).is_some_and(|provider| provider.alive) {
+            self.tell(now_ms, &Event::Seen(card));
+        }
     }
 
-    /// What was begun came to its end, good or bad.
-    pub fn end(&mut self, cell: &CellId) {
-        self.under_way.remove(cell);
+    /// A film that the chain knows.
+    pub fn film(&mut self, film: &RegisteredFilm, now_ms: u64) {
+        let cells: Vec<Held> = film.cells.iter().filter_map(|cell| held(&cell.cell, cell.size)).collect();
+        let (home, countries) = (Region::UNKNOWN, Vec::new());
+        self.tell(now_ms, &Event::Film { magnet: film.magnet, home, countries, cells });
+        self.films += 1;
+    }
+
+    /// A viewer was sent to a source for a cell of a film.
+    pub fn served(&mut self, source: &NodeId, magnet: Magnet, viewer: AccountAddress, now_ms: u64) {
+        self.sources.begun(*source);
+        let known = self.picture.find_film(&magnet).is_some();
+        let over = self.audience.served(*source, known.then_some((magnet, viewer)), now_ms);
+        over.iter().for_each(|source| self.sources.ended(source));
     }
 
     /// A promised cell is durable on `node`.
-    pub fn stored(&mut self, node: &NodeId, cell: CellId, size: u64) {
-        self.given_up(node, size);
-        if let Some(entry) = self.providers.get_mut(node) {
-            // The next heartbeat says it exactly.
-            entry.used_bytes = entry.used_bytes.saturating_add(size);
+    pub fn stored(&mut self, node: &NodeId, cell: HeldCell, now_ms: u64) {
+        self.given_up(node, &cell.cell, now_ms);
+        self.gained(node, &[cell], now_ms);
+        let Some(entry) = self.entries.get_mut(node) else { return };
+        // The next heartbeat says it exactly.
+        entry.used_bytes = entry.used_bytes.saturating_add(cell.size);
+        let (quota_bytes, used_bytes) = (entry.quota_bytes, entry.used_bytes);
+        if self.picture.find_provider(node).is_some() {
+            self.tell(now_ms, &Event::Room { node: *node, quota_bytes, used_bytes });
         }
-        self.gained(node, HeldCell { cell, size });
     }
 
     /// A promised cell did not come; its room is free again.
-    pub fn given_up(&mut self, node: &NodeId, size: u64) {
-        if let Some(entry) = self.providers.get_mut(node) {
-            entry.promised_bytes = entry.promised_bytes.saturating_sub(size);
+    pub fn given_up(&mut self, node: &NodeId, cell: &CellId, now_ms: u64) {
+        // Who was forgotten meanwhile has nothing promised any more.
+        if self.picture.find_provider(node).is_some() {
+            self.tell(now_ms, &Event::Ended { node: *node, cell: *cell });
         }
     }
 
     /// `node` holds `cell` no more.
-    pub fn lost(&mut self, node: &NodeId, cell: &CellId) {
-        let held = self.providers.get_mut(node).and_then(|entry| {
-            entry.staged.as_mut().and_then(|staged| staged.remove(cell));
-            entry.held.remove(cell)
-        });
-        if held.is_some() {
-            self.unlink(node, cell);
+    pub fn lost(&mut self, node: &NodeId, cell: &CellId, now_ms: u64) {
+        if let Some(staged) = self.entries.get_mut(node).and_then(|entry| entry.staged.as_mut()) {
+            staged.remove(cell);
+        }
+        if self.picture.find_provider(node).is_some() {
+            self.tell(now_ms, &Event::Dropped { node: *node, cells: vec![*cell] });
         }
     }
 
-    /// Living providers of a cell, as they present themselves, without `excluded`; at most `most`.
-    pub fn sources(&self, cell: &CellId, excluded: &[NodeId], most: usize) -> Vec<Signed<ProviderCard>> {
-        let holders = self.holders.get(cell).into_iter().flatten();
-        let eligible = holders.filter(|node| !excluded.contains(node)).filter_map(|node| self.providers.get(node));
-        eligible.filter(|entry| entry.serves()).map(|entry| entry.card.clone()).take(most).collect()
+    /// Providers that serve a cell, as they present themselves; at most `most`, the one that the seed draws first.
+    pub fn sources(&self, ask: &Ask<'_>, most: usize, seed: &BlockHash, now_ms: u64) -> Vec<Signed<ProviderCard>> {
+        let named = self.sources.name(now_ms, &self.picture, seed, ask, most);
+        named.iter().filter_map(|node| self.entries.get(node)).map(|entry| entry.card.clone()).collect()
     }
 
     /// The census in numbers.
     pub fn status(&self) -> CensusStatus {
-        let alive = || self.providers.iter().filter(|(_, entry)| entry.alive);
-        let free = |(node, entry): (&NodeId, &Entry)| entry.candidate(*node, self.config.headroom_percent).free_bytes;
+        let headroom_percent = self.config.repair.placement.headroom_percent;
+        let alive = || self.picture.providers().filter(|(_, provider)| provider.alive);
         CensusStatus {
             providers_alive: alive().count(),
-            providers: self.providers.len(),
-            cells: self.holders.len(),
-            cells_short: self.short.len(),
-            free_bytes: alive().map(free).fold(0, u64::saturating_add),
+            providers: self.entries.len(),
+            cells: self.picture.cell_count(),
+            cells_short: self.picture.wanting_count(),
+            free_bytes: alive().map(|(_, row)| row.free_bytes(headroom_percent)).fold(0, u64::saturating_add),
         }
     }
 
     fn known(&mut self, node: &NodeId, sequence: u64) -> Result<&mut Entry, CensusError> {
-        self.providers.get_mut(node).filter(|entry| entry.sequence == sequence).ok_or(CensusError::Unknown)
+        self.entries.get_mut(node).filter(|entry| entry.sequence == sequence).ok_or(CensusError::Unknown)
     }
 
-    fn gained(&mut self, node: &NodeId, held: HeldCell) {
-        let Some(entry) = self.providers.get_mut(node) else { return };
-        if let Some(staged) = &mut entry.staged {
-            staged.insert(held.cell, held.size);
+    fn provider(&self, node: &NodeId) -> Option<&Provider> {
+        self.picture.provider(self.picture.find_provider(node)?)
+    }
+
+    /// Tells the picture, and answers how many cells had no place.
+    fn tell(&mut self, now_ms: u64, event: &Event) -> usize {
+        if !matches!(event, Event::Room { .. } | Event::Coming { .. }) {
+            self.rest_until_ms = 0;
         }
-        entry.held.insert(held.cell, held.size);
-        self.link(node, held.cell);
+        self.picture.apply(now_ms, event).unwrap_or_else(|error| {
+            debug!(%error, "the picture stays as it is");
+            0
+        })
     }
 
-    fn link(&mut self, node: &NodeId, cell: CellId) {
-        self.holders.entry(cell).or_default().insert(*node);
-        self.weigh(&cell);
-    }
-
-    fn unlink(&mut self, node: &NodeId, cell: &CellId) {
-        if let Some(holders) = self.holders.get_mut(cell) {
-            holders.remove(node);
-            if holders.is_empty() {
-                self.holders.remove(cell);
-            }
+    fn gained(&mut self, node: &NodeId, cells: &[HeldCell], now_ms: u64) {
+        if let Some(staged) = self.entries.get_mut(node).and_then(|entry| entry.staged.as_mut()) {
+            staged.extend(cells.iter().map(|held| (held.cell, held.size)));
         }
-        self.weigh(cell);
+        let cells: Vec<Held> = cells.iter().filter_map(|cell| held(&cell.cell, cell.size)).collect();
+        if self.picture.find_provider(node).is_some() {
+            let left_out = self.tell(now_ms, &Event::Gained { node: *node, cells });
+            self.remember_left_out(node, left_out);
+        }
     }
 
-    /// Enters a cell into the list of the short ones, or takes it off.
-    fn weigh(&mut self, cell: &CellId) {
-        let copies = self.living_holders(cell).len();
-        // A cell that nobody alive holds cannot be copied; it is weighed again when a holder comes back.
-        if copies < self.config.copies && self.holder_to_copy(cell).is_some() {
-            self.short.insert(*cell)
-        } else {
-            self.short.remove(cell)
-        };
+    /// The last page of an inventory is there.
+    fn complete(&mut self, node: &NodeId, now_ms: u64) {
+        let slots = self.config.slots;
+        let Some(entry) = self.entries.get_mut(node) else { return };
+        let staged = entry.staged.take().unwrap_or_default();
+        let card = entry.card(slots);
+        self.tell(now_ms, &Event::Seen(card));
+        let before = self.provider(node).into_iter().flat_map(Provider::held);
+        let names = before.filter_map(|cell| self.picture.cell(cell)).map(|row| row.id);
+        let gone: Vec<CellId> = names.filter(|cell| !staged.contains_key(cell)).collect();
+        self.tell(now_ms, &Event::Dropped { node: *node, cells: gone });
+        let cells: Vec<Held> = staged.iter().filter_map(|(cell, size)| held(cell, *size)).collect();
+        let left_out = self.tell(now_ms, &Event::Gained { node: *node, cells });
+        self.remember_left_out(node, left_out);
+        self.enter_record(node, now_ms);
+        self.present_mode(node, now_ms);
     }
 
-    /// Whom a copy is taken from: a holder that rests only where nobody else has it.
-    fn holder_to_copy(&self, cell: &CellId) -> Option<(NodeId, &Entry)> {
-        let holders = self.holders.get(cell).into_iter().flatten();
-        let entries = holders.filter_map(|node| self.providers.get(node).map(|entry| (*node, entry)));
-        entries.filter(|(_, entry)| entry.alive).min_by_key(|(_, entry)| !entry.serves())
+    fn remember_left_out(&mut self, node: &NodeId, left_out: usize) {
+        let films = self.films;
+        if let Some(entry) = self.entries.get_mut(node).filter(|_| left_out > 0) {
+            entry.left_out_at = Some(films);
+        }
     }
 
-    /// Those whose copies count.
-    fn living_holders(&self, cell: &CellId) -> Vec<Candidate> {
-        let holders = self.holders.get(cell).into_iter().flatten();
-        let entries = holders.filter_map(|node| self.providers.get(node).map(|entry| (node, entry)));
-        let staying = entries.filter(|(_, entry)| entry.stays());
-        staying.map(|(node, entry)| entry.candidate(*node, self.config.headroom_percent)).collect()
+    /// Cells of a provider that have too few copies elsewhere.
+    fn needed(&self, node: &NodeId) -> u64 {
+        let floor = self.config.picture.floor;
+        let held = self.provider(node).into_iter().flat_map(Provider::held);
+        held.filter(|cell| self.picture.lack(*cell).copies < floor).count() as u64
+    }
+}
+
+/// Whether an address is one of the open Internet: of others there is one in every house (RFC 6890).
+fn is_public(address: &IpAddr) -> bool {
+    match address {
+        IpAddr::V4(v4) => {
+            let [a, b, ..] = v4.octets();
+            let shared = a == 100 && b & 0xc0 == 64;
+            let local = v4.is_loopback() || v4.is_private() || v4.is_link_local() || v4.is_unspecified();
+            !(shared || local || v4.is_broadcast() || v4.is_documentation() || v4.is_multicast())
+        }
+        // Global unicast is 2000::/3; 2001:db8::/32 is for documents.
+        IpAddr::V6(v6) => v6.segments()[0] & 0xe000 == 0x2000 && v6.segments()[..2] != [0x2001, 0xdb8],
     }
 }
 

@@ -1,37 +1,71 @@
 //! What a census is told, and what it tells.
 
-use chainflix_primitives::NodeId;
+use chainflix_placement::{
+    PictureConfig, forecast::ForecastRules, repair::CopyOrder, repair::RepairRules, reputation::ReputationRules,
+    source::SourceRules, target::TargetRules, trim::DropOrder, trim::TrimRules,
+};
+use chainflix_primitives::{CellId, NodeId};
 
-/// The numbers a census works with.
+/// The rules a census works with.
 #[derive(Clone, Copy, Debug)]
 pub struct CensusConfig {
-    /// Copies every cell should have.
-    pub copies: usize,
-    /// Silence after which a provider's copies do not count.
-    pub dead_after_ms: u64,
-    /// Silence after which a provider is forgotten.
-    pub forget_after_ms: u64,
-    /// Age of the census before it repairs anything.
+    /// The floor, and how large the tables get.
+    pub picture: PictureConfig,
+    /// Patience with providers, and what trust takes.
+    pub reputation: ReputationRules,
+    /// Where copies may go, and what repair may take.
+    pub repair: RepairRules,
+    /// When surplus copies go.
+    pub trim: TrimRules,
+    /// How many copies so many viewers need.
+    pub target: TargetRules,
+    /// How fast demand is learnt.
+    pub forecast: ForecastRules,
+    /// How sources are weighed.
+    pub source: SourceRules,
+    /// Age of the census before it orders anything.
     pub settle_ms: u64,
-    /// Part of every quota that is left free, in percent.
-    pub headroom_percent: u64,
-    /// Most providers.
-    pub providers_max: usize,
-    /// Most cells of one provider.
-    pub cells_max: usize,
+    /// Part of its quota that a provider is given while it is vetted, in percent; 0 for nothing.
+    pub newcomer_percent: u64,
+    /// Viewers that a provider is thought to serve at a time: nobody announces an uplink.
+    pub slots: u16,
+    /// Under which networks are told apart; whoever has it can find a home address by its tag.
+    pub place_key: [u8; 32],
+}
+
+impl CensusConfig {
+    /// The usual rules, with so many copies of every cell at least.
+    pub fn with_copies(copies: u8) -> Self {
+        let target = TargetRules { floor: copies, ..TargetRules::default() };
+        // What is uploaded has its copies before the chain knows its film; so do cells of films that are not read yet.
+        let picture =
+            PictureConfig { floor: copies, stray_floor: copies, strays_max: 1_000_000, ..PictureConfig::default() };
+        Self {
+            picture,
+            reputation: ReputationRules::default(),
+            // Plans are made every other second, and what a plan leaves is for the next.
+            repair: RepairRules { window_ms: 5_000, ..RepairRules::default() },
+            trim: TrimRules { drops_max: 64, ..TrimRules::default() },
+            forecast: ForecastRules::default(),
+            source: SourceRules::default(),
+            settle_ms: 30_000,
+            newcomer_percent: 1,
+            // Viewers that one copy serves without a stall; few rules have more of them than fit here.
+            slots: u16::try_from(target.viewers_per_copy).unwrap_or(u16::MAX),
+            target,
+            place_key: [0; 32],
+        }
+    }
+
+    /// Copies of every cell at least.
+    pub fn copies(&self) -> usize {
+        self.picture.floor.into()
+    }
 }
 
 impl Default for CensusConfig {
     fn default() -> Self {
-        Self {
-            copies: 2,
-            dead_after_ms: 20_000,
-            forget_after_ms: 7 * 86_400_000,
-            settle_ms: 30_000,
-            headroom_percent: 5,
-            providers_max: 100_000,
-            cells_max: 4_000_000,
-        }
+        Self::with_copies(2)
     }
 }
 
@@ -48,6 +82,9 @@ pub enum CensusError {
     /// A table is full.
     #[error("the census is full")]
     Full,
+    /// Its account lost too many cells, and waits.
+    #[error("its account is out until {again_ms} ms")]
+    Out { again_ms: u64 },
 }
 
 /// What came of placing a cell.
@@ -60,10 +97,20 @@ pub struct Placing {
     pub targets: Vec<NodeId>,
 }
 
+/// What is to be done now.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Orders {
+    /// Copies to make. Each is on its way until [`Census::stored`](super::Census::stored) or
+    /// [`Census::given_up`](super::Census::given_up).
+    pub copies: Vec<CopyOrder>,
+    /// Copies to delete.
+    pub drops: Vec<DropOrder>,
+}
+
 /// The census in numbers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct CensusStatus {
-    /// Providers that count.
+    /// Providers that are heard.
     pub providers_alive: usize,
     /// Providers on the books.
     pub providers: usize,
@@ -73,4 +120,11 @@ pub struct CensusStatus {
     pub cells_short: usize,
     /// Room that living providers have, in bytes.
     pub free_bytes: u64,
+}
+
+/// A cell as a picture counts it; `None` for a size that no cell has.
+pub(super) fn held(cell: &CellId, size: u64) -> Option<chainflix_placement::Held> {
+    let possible = (1..=chainflix_primitives::CELL_BYTES_MAX).contains(&size);
+    let size = u32::try_from(size).ok().filter(|_| possible)?;
+    Some(chainflix_placement::Held { cell: *cell, size })
 }

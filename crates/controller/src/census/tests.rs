@@ -1,9 +1,12 @@
 //! The census as a pure function of what it was told.
 
 use super::*;
+use crate::authority::RegisteredCell;
+use chainflix_placement::reputation::ReputationRules;
 use chainflix_primitives::{AccountKey, BoxPublicKey};
 
 const SIZE: u64 = 1_000;
+const SEED: BlockHash = BlockHash([7; 32]);
 
 fn node(number: u8) -> NodeId {
     NodeId([number; 32])
@@ -52,8 +55,32 @@ fn census() -> Census {
     Census::new(CensusConfig { settle_ms: 0, ..CensusConfig::default() }, 0)
 }
 
+/// Who is named to a viewer, in the order of the nodes.
+fn sources_beside(census: &Census, number: u8, excluded: &[NodeId]) -> Vec<NodeId> {
+    let (viewer, cell) = (AccountAddress([200; 20]), cell(number));
+    let ask = Ask { viewer, region: Region::UNKNOWN, cell: &cell, excluded };
+    let mut named: Vec<_> = census.sources(&ask, 10, &SEED, 0).iter().map(|card| card.body.node).collect();
+    named.sort_unstable();
+    named
+}
+
 fn sources(census: &Census, number: u8) -> Vec<NodeId> {
-    census.sources(&cell(number), &[], 10).iter().map(|card| card.body.node).collect()
+    sources_beside(census, number, &[])
+}
+
+/// Copies that are ordered: cell, source, target.
+fn copies(census: &mut Census, now_ms: u64) -> Vec<(CellId, NodeId, NodeId)> {
+    let orders = census.orders(now_ms, &SEED, 10);
+    assert_eq!(orders.drops, []);
+    orders.copies.into_iter().map(|order| (order.cell, order.from, order.to)).collect()
+}
+
+fn place(census: &mut Census, number: u8, size: u64, unwanted: &[NodeId]) -> Placing {
+    census.place(HeldCell { cell: cell(number), size }, unwanted, &SEED, 0)
+}
+
+fn held_cell(number: u8) -> HeldCell {
+    HeldCell { cell: cell(number), size: SIZE }
 }
 
 #[test]
@@ -95,7 +122,7 @@ fn the_silent_do_not_count_and_come_back_with_everything() {
     beat(&mut census, 1, 1, 30_000).unwrap();
     assert_eq!(sources(&census, 1), [node(1), node(2)]);
     assert_eq!(census.status().cells_short, 0);
-    census.tick(30_000 + CensusConfig::default().forget_after_ms + 1);
+    census.tick(30_000 + ReputationRules::default().forgotten_after_ms + 1);
     assert_eq!(census.status(), CensusStatus::default());
 }
 
@@ -105,21 +132,20 @@ fn a_short_cell_is_copied_once_and_from_the_living() {
     enter(&mut census, 1, &[1], 0);
     enter(&mut census, 2, &[1], 0);
     enter(&mut census, 3, &[], 0);
-    assert_eq!(census.copies(10, 1), []);
+    assert_eq!(copies(&mut census, 1), []);
     for number in [2, 3] {
         beat(&mut census, number, 1, 15_000).unwrap();
     }
     census.tick(20_001);
-    let job = CopyJob { cell: cell(1), size: SIZE, from: node(2), to: node(3) };
-    assert_eq!(census.copies(10, 20_001), [job]);
-    assert_eq!(census.copies(10, 20_001), [], "under way");
+    let job = (cell(1), node(2), node(3));
+    assert_eq!(copies(&mut census, 20_001), [job]);
+    assert_eq!(copies(&mut census, 20_001), [], "under way");
+    assert_eq!(census.status().cells_short, 1, "and not there yet");
     // It fails, and is asked for again; then it succeeds.
-    census.given_up(&node(3), SIZE);
-    census.end(&cell(1));
-    assert_eq!(census.copies(10, 20_001), [job]);
-    census.stored(&node(3), cell(1), SIZE);
-    census.end(&cell(1));
-    assert_eq!(census.copies(10, 20_001), []);
+    census.given_up(&node(3), &cell(1), 20_001);
+    assert_eq!(copies(&mut census, 20_001), [job]);
+    census.stored(&node(3), held_cell(1), 20_001);
+    assert_eq!(copies(&mut census, 20_001), []);
     assert_eq!(sources(&census, 1), [node(2), node(3)]);
 }
 
@@ -128,8 +154,8 @@ fn a_young_census_repairs_nothing() {
     let mut census = Census::new(CensusConfig::default(), 1_000);
     enter(&mut census, 1, &[1], 1_000);
     enter(&mut census, 2, &[], 1_000);
-    assert_eq!(census.copies(10, 30_999), []);
-    assert_eq!(census.copies(10, 31_000).len(), 1);
+    assert_eq!(copies(&mut census, 30_999), []);
+    assert_eq!(copies(&mut census, 31_000).len(), 1);
 }
 
 #[test]
@@ -137,15 +163,15 @@ fn room_is_promised_once_and_headroom_stays() {
     let mut census = census();
     census.announce(announcement(1, 1, 10 * SIZE), 0).unwrap();
     census.page(&node(1), page(1, &[], true), 0).unwrap();
-    let placing = |census: &mut Census, number, size| census.place(&cell(number), size, &[], &[]).targets;
+    let placing = |census: &mut Census, number, size| place(census, number, size, &[]).targets;
     assert_eq!(placing(&mut census, 1, 10 * SIZE), [], "five percent stay free");
     assert_eq!(placing(&mut census, 1, 9 * SIZE), [node(1)]);
     assert_eq!(placing(&mut census, 2, SIZE), [], "promised");
-    census.given_up(&node(1), 9 * SIZE);
+    census.given_up(&node(1), &cell(1), 0);
     assert_eq!(placing(&mut census, 2, SIZE), [node(1)]);
-    census.stored(&node(1), cell(2), SIZE);
-    assert_eq!(census.place(&cell(2), SIZE, &[], &[]), Placing { copies: 1, targets: vec![] });
-    assert_eq!(census.place(&cell(3), SIZE, &[], &[node(1)]).targets, [], "it just failed");
+    census.stored(&node(1), held_cell(2), 0);
+    assert_eq!(place(&mut census, 2, SIZE, &[]), Placing { copies: 1, targets: vec![] });
+    assert_eq!(place(&mut census, 3, SIZE, &[node(1)]).targets, [], "it just failed");
 }
 
 #[test]
@@ -154,8 +180,8 @@ fn what_came_and_went_between_announcement_and_inventory_is_not_forgotten() {
     enter(&mut census, 1, &[1, 2], 0);
     census.announce(announcement(1, 5, 100 * SIZE), 0).unwrap();
     census.page(&node(1), page(5, &[1, 2], false), 0).unwrap();
-    census.stored(&node(1), cell(3), SIZE);
-    census.lost(&node(1), &cell(2));
+    census.stored(&node(1), held_cell(3), 0);
+    census.lost(&node(1), &cell(2), 0);
     census.page(&node(1), page(5, &[], true), 0).unwrap();
     assert_eq!((sources(&census, 2), sources(&census, 3)), (vec![], vec![node(1)]));
     let changes = Changes { sequence: 5, gained: vec![HeldCell { cell: cell(4), size: SIZE }], lost: vec![cell(1)] };
@@ -165,10 +191,11 @@ fn what_came_and_went_between_announcement_and_inventory_is_not_forgotten() {
 
 #[test]
 fn excluded_providers_and_full_tables() {
-    let config = CensusConfig { providers_max: 1, cells_max: 2, settle_ms: 0, ..CensusConfig::default() };
+    let mut config = CensusConfig { settle_ms: 0, ..CensusConfig::default() };
+    (config.picture.providers_max, config.picture.held_max) = (1, 2);
     let mut census = Census::new(config, 0);
     enter(&mut census, 1, &[1], 0);
-    assert_eq!(census.sources(&cell(1), &[node(1)], 10), []);
+    assert_eq!(sources_beside(&census, 1, &[node(1)]), []);
     assert_eq!(census.announce(announcement(2, 1, SIZE), 0), Err(CensusError::Full));
     census.announce(announcement(1, 9, SIZE), 0).unwrap();
     assert_eq!(census.page(&node(1), page(9, &[1, 2, 3], true), 0), Err(CensusError::Full));
@@ -183,12 +210,12 @@ fn who_leaves_is_copied_from_until_nobody_needs_it() {
     let leave = |census: &mut Census| beat_as(census, 1, 1, ProviderMode::Leaving, 1).unwrap();
     assert_eq!(leave(&mut census), Some(2));
     assert!(sources(&census, 1).contains(&node(1)), "it serves to the end");
-    assert!(census.place(&cell(9), SIZE, &[], &[]).targets.iter().all(|target| *target != node(1)));
-    let jobs = census.copies(10, 1);
-    assert_eq!(jobs.iter().map(|job| (job.cell, job.to)).collect::<Vec<_>>(), [(cell(1), node(3)), (cell(2), node(2))]);
-    for job in jobs {
-        census.stored(&job.to, job.cell, job.size);
-        census.end(&job.cell);
+    assert!(place(&mut census, 9, SIZE, &[]).targets.iter().all(|target| *target != node(1)));
+    let jobs = copies(&mut census, 1);
+    assert_eq!(jobs.iter().map(|job| (job.0, job.2)).collect::<Vec<_>>(), [(cell(1), node(3)), (cell(2), node(2))]);
+    assert_eq!(leave(&mut census), Some(2), "they are on their way");
+    for (cell, _, to) in jobs {
+        census.stored(&to, HeldCell { cell, size: SIZE }, 1);
     }
     assert_eq!(leave(&mut census), Some(0));
     // It thinks better of it.
@@ -202,8 +229,7 @@ fn what_only_a_leaving_provider_has_is_copied_too() {
     enter(&mut census, 1, &[1], 0);
     enter(&mut census, 2, &[], 0);
     assert_eq!(beat_as(&mut census, 1, 1, ProviderMode::Leaving, 1), Ok(Some(1)));
-    let jobs = census.copies(10, 1);
-    assert_eq!((jobs[0].from, jobs[0].to), (node(1), node(2)));
+    assert_eq!(copies(&mut census, 1), [(cell(1), node(1), node(2))]);
 }
 
 #[test]
@@ -214,11 +240,157 @@ fn who_is_quiet_counts_and_is_left_in_peace() {
     enter(&mut census, 3, &[], 0);
     assert_eq!(beat_as(&mut census, 1, 1, ProviderMode::Quiet, 1), Ok(None));
     assert_eq!(sources(&census, 1), [node(2)]);
-    assert_eq!(census.copies(10, 1), [], "its copy is there");
+    assert_eq!(copies(&mut census, 1), [], "its copy is there");
     census.tick(15_000);
     beat(&mut census, 3, 1, 15_000).unwrap();
     beat_as(&mut census, 1, 1, ProviderMode::Quiet, 15_000).unwrap();
     census.tick(30_000);
-    let jobs = census.copies(10, 30_000);
-    assert_eq!((jobs[0].from, jobs[0].to), (node(1), node(3)), "better disturbed than lost");
+    let disturbed = [(cell(1), node(1), node(3))];
+    assert_eq!(copies(&mut census, 30_000), disturbed, "better disturbed than lost");
+}
+
+/// A census of a film of cells 1 to `cells`, told by the chain.
+fn census_with_film(cells: u8, change: impl FnOnce(&mut CensusConfig)) -> Census {
+    let mut config = CensusConfig { settle_ms: 0, ..CensusConfig::default() };
+    change(&mut config);
+    let mut census = Census::new(config, 0);
+    let cells = (1..=cells).map(|number| RegisteredCell { cell: cell(number), size: SIZE }).collect();
+    census.film(&RegisteredFilm { magnet: FILM, cells }, 0);
+    census
+}
+
+const FILM: Magnet = Magnet([3; 32]);
+const DAY_MS: u64 = 86_400_000;
+
+/// Everybody is trusted at once, and heard for ever.
+fn trusting(config: &mut CensusConfig) {
+    config.reputation =
+        ReputationRules { vetting_audits: 0, vetting_ms: 0, lost_after_ms: u64::MAX / 2, ..ReputationRules::default() };
+}
+
+#[test]
+fn two_disks_in_one_network_are_one_place_and_two_in_one_house_range_are_not() {
+    let mut census = census();
+    for (number, address) in [(1, "192.168.0.1"), (2, "192.168.0.2")] {
+        enter(&mut census, number, &[], 0);
+        census.located(&node(number), [address.parse().unwrap()].into_iter(), 0);
+    }
+    assert_eq!(place(&mut census, 1, SIZE, &[]).targets.len(), 2, "there is such a network in every house");
+    for number in [1, 2] {
+        let public = format!("8.8.8.{number}").parse().unwrap();
+        census.located(&node(number), [public, "127.0.0.1".parse().unwrap()].into_iter(), 0);
+    }
+    assert_eq!(place(&mut census, 2, SIZE, &[]).targets.len(), 1);
+    enter(&mut census, 3, &[], 0);
+    census.located(&node(3), ["2a00::1".parse().unwrap()].into_iter(), 0);
+    assert_eq!(place(&mut census, 3, SIZE, &[]).targets.len(), 2);
+    for (address, public) in [("100.64.0.1", false), ("fe80::1", false), ("203.0.113.9", false), ("1.1.1.1", true)] {
+        assert_eq!(is_public(&address.parse().unwrap()), public, "{address}");
+    }
+}
+
+#[test]
+fn a_region_with_a_copy_comes_after_others() {
+    let mut census = census();
+    for (number, region) in [(1, "KR"), (2, "kr"), (3, "de-be"), (4, "next to the river")] {
+        let mut words = announcement(number, 1, 100 * SIZE);
+        let key = AccountKey::from_bytes(&[number; 32]).unwrap();
+        words.card = Signed::new(ProviderCard { region: region.into(), ..words.card.body }, &key);
+        census.announce(words, 0).unwrap();
+        census.page(&node(number), page(1, &[], true), 0).unwrap();
+    }
+    for number in 1..40 {
+        let targets = place(&mut census, number, 1, &[]).targets;
+        assert!(!(targets.contains(&node(1)) && targets.contains(&node(2))), "two in Korea: {targets:?}");
+        assert_eq!(targets.len(), 2);
+    }
+}
+
+#[test]
+fn demand_raises_copies_and_what_nobody_watches_goes_after_a_day() {
+    let mut census = census_with_film(1, trusting);
+    (1..=6).for_each(|number| enter(&mut census, number, if number < 3 { &[1] } else { &[] }, 0));
+    assert_eq!(copies(&mut census, 1), []);
+    for viewer in 0..22 {
+        census.served(&node(1), FILM, AccountAddress([viewer; 20]), 100_000);
+    }
+    census.tick(100_001);
+    let ordered = copies(&mut census, 100_001);
+    assert_eq!(ordered.len(), 3, "22 viewers want five copies");
+    ordered.iter().for_each(|(_, _, to)| census.stored(to, held_cell(1), 100_001));
+    assert_eq!((sources(&census, 1).len(), copies(&mut census, 100_002)), (5, vec![]));
+    // Nobody comes any more. Forecast, falling target and deletion each have their delay.
+    let mut fell_ms = None;
+    for minute in 3..3_000 {
+        let now_ms = minute * 60_000;
+        census.tick(now_ms);
+        let drops = census.orders(now_ms, &SEED, 10).drops;
+        if !drops.is_empty() && fell_ms.is_none() {
+            fell_ms = Some(now_ms);
+        }
+        for drop in drops {
+            assert!(census.is_surplus(&drop.cell));
+            census.lost(&drop.node, &drop.cell, now_ms);
+        }
+    }
+    assert!(fell_ms.is_some_and(|fell_ms| fell_ms > DAY_MS + 4 * 3_600_000), "{fell_ms:?}");
+    assert_eq!((sources(&census, 1).len(), census.is_surplus(&cell(1))), (2, false), "the floor");
+}
+
+#[test]
+fn newcomers_are_given_cells_of_films_up_to_their_part() {
+    let mut census = census_with_film(3, |config| config.newcomer_percent = 2);
+    (1..=3).for_each(|number| enter(&mut census, number, if number < 3 { &[1, 2, 3, 4] } else { &[] }, 0));
+    let mut given = Vec::new();
+    for now_ms in 1..20 {
+        for (cell, _, to) in copies(&mut census, now_ms) {
+            given.push((cell, to));
+            census.stored(&to, HeldCell { cell, size: SIZE }, now_ms);
+        }
+    }
+    assert_eq!(given.len(), 2, "two of a hundred cells that it has room for");
+    assert!(given.iter().all(|(gift, to)| *to == node(3) && *gift != cell(4)), "no film has cell 4");
+    let mut census = census_with_film(3, |config| config.newcomer_percent = 0);
+    (1..=3).for_each(|number| enter(&mut census, number, if number < 3 { &[1, 2, 3] } else { &[] }, 0));
+    assert_eq!(copies(&mut census, 1), []);
+}
+
+#[test]
+fn what_had_no_place_is_told_again_when_its_film_is_known() {
+    let mut config = CensusConfig { settle_ms: 0, ..CensusConfig::default() };
+    config.picture.strays_max = 1;
+    let mut census = Census::new(config, 0);
+    enter(&mut census, 1, &[1, 2], 0);
+    assert_eq!((census.status().cells, beat(&mut census, 1, 1, 1)), (1, Ok(None)));
+    let cells = [1, 2].map(|number| RegisteredCell { cell: cell(number), size: SIZE });
+    census.film(&RegisteredFilm { magnet: FILM, cells: cells.to_vec() }, 1);
+    assert_eq!(beat(&mut census, 1, 1, 2), Err(CensusError::Unknown));
+    enter(&mut census, 1, &[1, 2], 3);
+    assert_eq!((sources(&census, 1), sources(&census, 2)), (vec![node(1)], vec![node(1)]));
+    assert_eq!(beat(&mut census, 1, 4, 4), Ok(None));
+}
+
+#[test]
+fn an_announcement_without_an_inventory_does_not_stay() {
+    let mut census = census();
+    census.announce(announcement(1, 1, SIZE), 0).unwrap();
+    census.page(&node(1), page(1, &[1], false), 10_000).unwrap();
+    census.tick(30_000);
+    assert_eq!(census.status().providers, 1);
+    census.tick(30_001);
+    assert_eq!(census.status(), CensusStatus::default());
+}
+
+#[test]
+fn an_upload_is_left_alone_by_repair() {
+    let mut census = census();
+    (1..=3).for_each(|number| enter(&mut census, number, &[], 0));
+    assert!(census.begin(&cell(1)) && !census.begin(&cell(1)));
+    let targets = place(&mut census, 1, SIZE, &[]).targets;
+    census.stored(&targets[0], held_cell(1), 0);
+    census.given_up(&targets[1], &cell(1), 0);
+    assert_eq!(copies(&mut census, 1), [], "whoever uploads finds another");
+    census.end(&cell(1));
+    assert_eq!(copies(&mut census, 10).len(), 1);
+    assert!(!census.begin(&cell(1)), "it is on its way");
 }

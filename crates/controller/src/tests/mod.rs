@@ -4,16 +4,20 @@
 mod bad_days;
 mod network;
 
-use crate::{Authority, AuthorityError, CensusConfig, Controller, ControllerConfig, ControllerStatus, RegisteredCell};
+use crate::{
+    Authority, AuthorityError, CensusConfig, Controller, ControllerConfig, ControllerStatus, RegisteredCell,
+    RegisteredFilm,
+};
 use chainflix_cell::ChunkHashes;
 use chainflix_overlay::{
     ControllerInfo, Dialer, NodeKey, Overlay, OverlayConfig, ServeLimits, Serving, Timeouts, VerifiedCell,
     control::{CellUpload, ControlError, ProviderCard, Source, Upload, find_source, upload_cell},
     fetch_cell,
 };
+use chainflix_placement::reputation::ReputationRules;
 use chainflix_primitives::{
-    AccountAddress, AccountKey, BoxKey, CHUNK_BYTES, CellId, Grant, GrantId, GrantRequest, Magnet, NetworkSecret,
-    NodeId, Receipt, Signed, ViewerSecret,
+    AccountAddress, AccountKey, BlockHash, BoxKey, CHUNK_BYTES, CellId, Grant, GrantId, GrantRequest, Magnet,
+    NetworkSecret, NodeId, Receipt, Signed, ViewerSecret,
 };
 use chainflix_provider::{Provider, ProviderConfig, Store};
 use futures::future::BoxFuture;
@@ -47,6 +51,8 @@ struct Chain {
     secret: NetworkSecret,
     validator: AccountKey,
     cells: Mutex<Vec<RegisteredCell>>,
+    /// Films that controllers are told of, beside the one that grows.
+    films: Mutex<Vec<RegisteredFilm>>,
     grants: AtomicU8,
 }
 
@@ -56,6 +62,7 @@ impl Chain {
             secret: NetworkSecret::from_bytes([1; 32]),
             validator: account(200),
             cells: Mutex::default(),
+            films: Mutex::default(),
             grants: AtomicU8::new(1),
         })
     }
@@ -91,6 +98,21 @@ impl Authority for Chain {
 
     fn cell(&self, _: Magnet, index: u32) -> BoxFuture<'_, Result<Option<RegisteredCell>, AuthorityError>> {
         Box::pin(async move { Ok(self.cells.lock().unwrap().get(index as usize).copied()) })
+    }
+
+    fn films(&self, from: u64) -> BoxFuture<'_, Result<Vec<Magnet>, AuthorityError>> {
+        Box::pin(async move {
+            let films = self.films.lock().unwrap();
+            Ok(films.iter().skip(from as usize).map(|film| film.magnet).collect())
+        })
+    }
+
+    fn film(&self, magnet: Magnet) -> BoxFuture<'_, Result<Option<RegisteredFilm>, AuthorityError>> {
+        Box::pin(async move { Ok(self.films.lock().unwrap().iter().find(|film| film.magnet == magnet).cloned()) })
+    }
+
+    fn seed(&self) -> BoxFuture<'_, Result<BlockHash, AuthorityError>> {
+        Box::pin(async { Ok(BlockHash([9; 32])) })
     }
 
     fn issue_grant(
@@ -130,8 +152,13 @@ impl Head {
     async fn start(chain: Arc<Chain>, bind: SocketAddr) -> Self {
         let overlay = overlay(CONTROLLER, bind, Vec::new()).await;
         let config = ControllerConfig {
-            census: CensusConfig { dead_after_ms: 600, settle_ms: 0, ..CensusConfig::default() },
-            repair_every: Duration::from_millis(50),
+            census: CensusConfig {
+                reputation: ReputationRules { lost_after_ms: 600, ..ReputationRules::default() },
+                settle_ms: 0,
+                ..CensusConfig::default()
+            },
+            plan_every: Duration::from_millis(50),
+            chain_every: Duration::from_millis(50),
             ..ControllerConfig::default()
         };
         let controller = Controller::start(config, overlay.dialer(), chain);

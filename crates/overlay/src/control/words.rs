@@ -206,6 +206,9 @@ pub enum ControlRefusal {
     /// No validator answered.
     #[error("no validator answered")]
     ValidatorSilent,
+    /// A provider of this account lost too many cells.
+    #[error("the account's provider was disqualified; another may enter from {again_ms} ms since 1970 on")]
+    Disqualified { again_ms: u64 },
 }
 
 impl ControlRefusal {

@@ -83,6 +83,7 @@ impl Picture {
             Event::Ended { node, cell } => self.end(node, cell, now_ms)?,
             Event::Film { magnet, home, countries, cells } => self.film(*magnet, *home, countries, cells, now_ms)?,
             Event::Wanted { magnet, wants } => self.wanted(magnet, wants, now_ms)?,
+            Event::Resting { node, resting } => self.change(node, now_ms, |provider| provider.resting = *resting)?,
         }
         Ok(0)
     }

@@ -86,6 +86,8 @@ pub struct Provider {
     pub slots: u16,
     /// Whether it is heard.
     pub alive: bool,
+    /// Whether it rests.
+    pub resting: bool,
     /// How far it is trusted.
     pub standing: Standing,
     /// By which it runs in draws.
@@ -109,6 +111,7 @@ impl Provider {
             promised_bytes: 0,
             slots: 0,
             alive: true,
+            resting: false,
             standing: Standing::default(),
             key: runner(&card.node.0),
             held: Vec::new(),
@@ -133,6 +136,11 @@ impl Provider {
     /// Whether its copies count.
     pub fn counts(&self) -> bool {
         self.alive && matches!(self.standing, Standing::Vetting | Standing::Vetted)
+    }
+
+    /// Whether viewers are sent to it. Who leaves serves to the end.
+    pub fn serves(&self) -> bool {
+        self.alive && !self.resting && self.standing != Standing::Suspended
     }
 
     /// Bytes it can still take when `headroom_percent` of its quota stay free.

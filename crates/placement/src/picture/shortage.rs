@@ -1,6 +1,6 @@
 //! Which cells have too few copies, and which too many.
 
-use super::{CellIndex, NO_FILM, Picture, ProviderIndex};
+use super::{Cell, CellIndex, NO_FILM, Picture, ProviderIndex};
 use crate::{Region, Standing};
 use smallvec::SmallVec;
 
@@ -63,6 +63,21 @@ impl Picture {
     /// How many cells have too few copies.
     pub fn short_count(&self) -> usize {
         self.short.len()
+    }
+
+    /// How many cells have too few copies that count, those included for which more are on their way.
+    pub fn wanting_count(&self) -> usize {
+        let wanting = |cell: &&u32| {
+            let Some(row) = self.cells.get(**cell).filter(|row| row.short_at.is_none()) else { return false };
+            let held = row.holders.iter().filter_map(|holder| self.providers.get(*holder)).any(|holder| holder.alive);
+            held && self.lack(CellIndex(**cell)).copies < self.wanted_copies(row)
+        };
+        self.short.len() + self.coming.keys().filter(wanting).count()
+    }
+
+    /// How many copies of a cell there should be.
+    pub fn wanted_copies(&self, row: &Cell) -> u8 {
+        self.films.get(row.film).map_or(self.config.stray_floor, |film| film.wants.total)
     }
 
     /// Cells with more copies than wanted, and since when.

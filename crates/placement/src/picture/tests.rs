@@ -49,6 +49,38 @@ fn copies_count_while_their_holder_is_there_and_trusted() {
 }
 
 #[test]
+fn who_rests_counts_and_is_left_in_peace() {
+    let mut picture = stage();
+    apply(&mut picture, [0, 2].map(|to| Event::Gained { node: node(to), cells: vec![held(1)] }));
+    apply(&mut picture, [Event::Resting { node: node(0), resting: true }]);
+    let provider = |picture: &Picture, number| picture.find_provider(&node(number)).unwrap();
+    let serves = |picture: &Picture, number| picture.provider(provider(picture, number)).unwrap().serves();
+    assert_eq!((lacking(&picture, 1).copies, serves(&picture, 0), serves(&picture, 2)), (2, false, true));
+    let others: Vec<Event> = (0..picture.providers().count() as u32).map(|number| Event::Lost(node(number))).collect();
+    apply(&mut picture, others);
+    apply(&mut picture, [Event::Back(node(0))]);
+    let board = crate::choose::Board::new(&picture, crate::choose::Rules::default());
+    let other = cell(2);
+    let wish =
+        crate::choose::Wish { cell: &other, size: 1, film: None, region: None, wanted: 1, beside: &[], unwanted: &[] };
+    let seed = chainflix_primitives::BlockHash([1; 32]);
+    assert_eq!(board.choose(&seed, &wish), [], "nothing is stored there");
+    apply(&mut picture, [Event::Resting { node: node(0), resting: false }]);
+    let board = crate::choose::Board::new(&picture, crate::choose::Rules::default());
+    assert_eq!(board.choose(&seed, &wish), [provider(&picture, 0)]);
+}
+
+#[test]
+fn what_is_on_its_way_is_not_there_yet() {
+    let mut picture = stage();
+    apply(&mut picture, [Event::Gained { node: node(0), cells: vec![held(1)] }]);
+    apply(&mut picture, [2, 4].map(|to| Event::Coming { node: node(to), cell: held(1) }));
+    assert_eq!((picture.short_count(), picture.wanting_count()), (0, 1));
+    apply(&mut picture, [2, 4].map(|to| Event::Gained { node: node(to), cells: vec![held(1)] }));
+    assert_eq!((picture.short_count(), picture.wanting_count()), (0, 0));
+}
+
+#[test]
 fn a_cell_on_its_way_takes_room_and_is_not_asked_for_again() {
     let mut picture = stage();
     apply(&mut picture, [Event::Gained { node: node(0), cells: vec![held(1)] }]);

@@ -5,7 +5,8 @@
 //! ```
 //!
 //! The provider cannot know the chunk before the block, and cannot invent bytes under a BLAKE3 root; within the deadline it
-//! can hardly fetch them from somebody else. The answer is checked by the caller (`chainflix_cell::verify_path`). Everybody
+//! can hardly fetch them from somebody else. Only cells of films are asked for: the chain says how long those are, of others
+//! only whoever spoke of them first. The answer is checked by the caller (`chainflix_cell::verify_path`). Everybody
 //! who knows what the provider says it holds draws the same challenge, the provider itself included.
 
 use crate::{
@@ -43,7 +44,7 @@ pub enum Outcome {
     Away,
 }
 
-/// The challenge that `seed` draws for a provider; `None` when it holds nothing.
+/// The challenge that `seed` draws for a provider; `None` when it holds nothing of a film.
 pub fn draw(
     picture: &Picture,
     provider: ProviderIndex,
@@ -53,7 +54,7 @@ pub fn draw(
 ) -> Option<Challenge> {
     let row = picture.provider(provider)?;
     let lot = Lot::new("chainflix 2026 possession audit v1", seed, &[&row.node.0]);
-    let cells = row.held().filter_map(|cell| picture.cell(cell));
+    let cells = row.held().filter_map(|cell| picture.cell(cell)).filter(|cell| picture.film_of(cell).is_some());
     let cell = cells.min_by_key(|cell| (lot.of(key(cell)), cell.id))?;
     let size = u64::from(cell.size);
     let start = lot.below(0, size.div_ceil(CHUNK_BYTES)) * CHUNK_BYTES;

@@ -186,6 +186,19 @@ impl Reputation {
         }
     }
 
+    /// It thinks better of leaving, and is trusted as it was.
+    pub fn staying(&mut self, now_ms: u64, rules: &ReputationRules) -> Vec<Change> {
+        if self.out || self.standing != Standing::Leaving {
+            return Vec::new();
+        }
+        self.standing = Standing::Vetting;
+        // What it had earned it earns again at once.
+        match self.judge(now_ms, rules) {
+            changes if changes.is_empty() => vec![Change::Trusted(Standing::Vetting)],
+            changes => changes,
+        }
+    }
+
     /// Lets time pass.
     pub fn tick(&mut self, now_ms: u64, rules: &ReputationRules) -> Vec<Change> {
         if self.out {

@@ -103,6 +103,17 @@ fn who_leaves_says_so() {
     let mut reputation = Reputation::new(0, &rules());
     assert_eq!(reputation.leaving(), [Change::Trusted(Standing::Leaving)]);
     assert_eq!(live(&mut reputation, 0, 40 * 24), [], "it is not vetted any more");
+    assert_eq!(reputation.staying(0, &rules()), [Change::Trusted(Standing::Vetting)], "a young one has earned nothing");
+    assert_eq!(reputation.staying(0, &rules()), [], "it stays already");
+}
+
+#[test]
+fn who_thinks_better_of_leaving_is_trusted_as_before() {
+    let mut reputation = Reputation::new(0, &rules());
+    live(&mut reputation, 0, 40 * 24);
+    assert_eq!(reputation.standing(), Standing::Vetted);
+    reputation.leaving();
+    assert_eq!(reputation.staying(40 * DAY_MS, &rules()), [Change::Trusted(Standing::Vetted)]);
 }
 
 proptest! {

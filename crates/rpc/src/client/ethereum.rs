@@ -3,7 +3,7 @@
 use super::{Client, ClientError};
 use crate::types::HexBytes;
 use alloy_primitives::{B256, U256};
-use chainflix_primitives::{AccountAddress, Digest};
+use chainflix_primitives::{AccountAddress, BlockHash, Digest};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 use serde_json::json;
 
@@ -45,6 +45,11 @@ struct WireReceipt {
     status: Quantity,
     gas_used: Quantity,
     contract_address: Option<AccountAddress>,
+}
+
+#[derive(Deserialize)]
+struct WireBlock {
+    hash: BlockHash,
 }
 
 /// A number as Ethereum's JSON has it: hex with `0x`.
@@ -125,6 +130,13 @@ impl Client {
     pub async fn send_raw_transaction(&self, raw: &[u8]) -> Result<B256, ClientError> {
         let hash: Digest = self.call("eth_sendRawTransaction", [HexBytes(raw.to_vec())]).await?;
         Ok(B256::from(hash.0))
+    }
+
+    /// The hash of block `number`; `None` where there is none (yet).
+    pub async fn block_hash(&self, number: u64) -> Result<Option<BlockHash>, ClientError> {
+        let block: Option<WireBlock> =
+            self.call("eth_getBlockByNumber", json!([format!("{number:#x}"), false])).await?;
+        Ok(block.map(|block| block.hash))
     }
 
     /// What became of a transaction; `None` while it waits or where nobody knows it.

@@ -1,0 +1,162 @@
+//! Who watches what, as far as a controller is asked for sources: the counts behind demand, and how busy sources are.
+//!
+//! ```text
+//! a source is named ─▶ viewer watches for two minutes ─ once a minute ─▶ count ─▶ wanted copies
+//!                                                                          └ mean of a quarter of an hour ─▶ forecast
+//!                   ─▶ the source is busy for a minute
+//! ```
+//!
+//! A viewer fetches a cell a minute, and asks again when a source fails: it counts once. Where viewers are nobody tells, so
+//! they want copies anywhere. Bounded: more than [`WATCHING_MAX`] viewers are not counted; of more than [`BUSY_MAX`] deliveries
+//! the oldest count as over.
+
+use chainflix_placement::{
+    Event, Region,
+    demand::Demand,
+    forecast::{BIN_MS, ForecastRules},
+    target::TargetRules,
+};
+use chainflix_primitives::{AccountAddress, Magnet, NodeId};
+use std::collections::{BTreeMap, VecDeque};
+
+/// A viewer that was sent to a source watches for so long.
+const WATCHING_MS: u64 = 120_000;
+/// A source serves so long: a cell is a minute of film.
+const BUSY_MS: u64 = 60_000;
+/// Time between counts.
+const COUNT_MS: u64 = 60_000;
+/// Most viewers that are counted.
+const WATCHING_MAX: usize = 1_000_000;
+/// Most deliveries that are thought to run.
+const BUSY_MAX: usize = 1_000_000;
+
+#[derive(Debug)]
+pub(super) struct Audience {
+    demand: Demand,
+    /// Until when each viewer watches a film.
+    watching: BTreeMap<(Magnet, AccountAddress), u64>,
+    busy: VecDeque<(u64, NodeId)>,
+    counted_ms: u64,
+    /// The quarter of an hour that is being counted: sums of counts, and how many counts there were.
+    bin: u64,
+    sums: BTreeMap<Magnet, u64>,
+    counts: u32,
+}
+
+impl Audience {
+    pub(super) fn new(target: TargetRules, forecast: ForecastRules) -> Self {
+        Self {
+            demand: Demand::new(target, forecast),
+            watching: BTreeMap::new(),
+            busy: VecDeque::new(),
+            counted_ms: 0,
+            bin: 0,
+            sums: BTreeMap::new(),
+            counts: 0,
+        }
+    }
+
+    /// A source serves one more viewer; with film and account where that counts as demand. Answers whose delivery counts as
+    /// over, because there are too many.
+    pub(super) fn served(
+        &mut self,
+        source: NodeId,
+        viewer: Option<(Magnet, AccountAddress)>,
+        now_ms: u64,
+    ) -> Option<NodeId> {
+        let crowded = self.watching.len() >= WATCHING_MAX;
+        if let Some(viewer) = viewer.filter(|viewer| !crowded || self.watching.contains_key(viewer)) {
+            self.watching.insert(viewer, now_ms.saturating_add(WATCHING_MS));
+        }
+        self.busy.push_back((now_ms.saturating_add(BUSY_MS), source));
+        let oldest = if self.busy.len() > BUSY_MAX { self.busy.pop_front() } else { None };
+        oldest.map(|(_, source)| source)
+    }
+
+    /// The sources of deliveries that are over.
+    pub(super) fn over(&mut self, now_ms: u64) -> Vec<NodeId> {
+        let over = self.busy.partition_point(|(until_ms, _)| *until_ms <= now_ms);
+        self.busy.drain(..over).map(|(_, source)| source).collect()
+    }
+
+    /// Counts, once a minute; answers the films that want another number of copies than before.
+    pub(super) fn wanted(&mut self, now_ms: u64) -> Vec<Event> {
+        if now_ms.saturating_sub(self.counted_ms) < COUNT_MS {
+            return Vec::new();
+        }
+        self.counted_ms = now_ms;
+        self.watching.retain(|_, until_ms| *until_ms > now_ms);
+        let mut films: BTreeMap<Magnet, u32> = BTreeMap::new();
+        self.watching.keys().for_each(|(magnet, _)| *films.entry(*magnet).or_default() += 1);
+        self.learn(now_ms / BIN_MS, &films);
+        let counts = films.into_iter().map(|(magnet, viewers)| ((magnet, Region::UNKNOWN), viewers)).collect();
+        self.demand.wanted(now_ms, &counts)
+    }
+
+    /// Adds a count to its bin. Bins in which nobody counted are not learnt: they were not empty, but not seen.
+    fn learn(&mut self, bin: u64, films: &BTreeMap<Magnet, u32>) {
+        if bin != self.bin && self.counts > 0 {
+            let counts = f64::from(std::mem::take(&mut self.counts));
+            let sums = std::mem::take(&mut self.sums);
+            // Sums of people over a quarter of an hour are exact in a double.
+            let means =
+                sums.into_iter().map(|(magnet, sum)| ((magnet, Region::UNKNOWN), sum as f64 / counts)).collect();
+            self.demand.observe(self.bin, &means);
+        }
+        self.bin = bin;
+        self.counts += 1;
+        films.iter().for_each(|(magnet, viewers)| *self.sums.entry(*magnet).or_default() += u64::from(*viewers));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use chainflix_placement::Wants;
+
+    const FILM: Magnet = Magnet([7; 32]);
+
+    fn watch(audience: &mut Audience, viewers: u8, now_ms: u64) {
+        for viewer in 0..viewers {
+            audience.served(NodeId([1; 32]), Some((FILM, AccountAddress([viewer; 20]))), now_ms);
+        }
+    }
+
+    #[test]
+    fn a_crowd_wants_copies_anywhere_and_a_viewer_counts_once() {
+        let mut audience = Audience::new(TargetRules::default(), ForecastRules::default());
+        for _ in 0..9 {
+            watch(&mut audience, 15, 1_000);
+        }
+        assert_eq!(audience.wanted(COUNT_MS), [], "the floor serves them");
+        watch(&mut audience, 40, COUNT_MS + 1);
+        assert_eq!(audience.wanted(COUNT_MS + 2), [], "counted a moment ago");
+        let wants = Wants { total: 8, regional: Vec::new() };
+        assert_eq!(audience.wanted(2 * COUNT_MS), [Event::Wanted { magnet: FILM, wants }]);
+        assert_eq!(audience.watching.len(), 40);
+        audience.wanted(10 * COUNT_MS);
+        assert!(audience.watching.is_empty());
+    }
+
+    #[test]
+    fn what_grows_is_expected_to_grow() {
+        let mut audience = Audience::new(TargetRules::default(), ForecastRules::default());
+        let mut last = None;
+        for minute in 1..8 * 15 {
+            let now_ms = minute * COUNT_MS;
+            watch(&mut audience, (minute * 2).min(255) as u8, now_ms - 1);
+            last = audience.wanted(now_ms).pop().or(last);
+        }
+        let Some(Event::Wanted { wants, .. }) = last else { panic!("it is watched by many") };
+        assert!(wants.total > 238u8.div_ceil(5), "238 are there, and more will come: {wants:?}");
+    }
+
+    #[test]
+    fn a_source_is_busy_for_a_minute() {
+        let mut audience = Audience::new(TargetRules::default(), ForecastRules::default());
+        watch(&mut audience, 2, 5);
+        assert_eq!(audience.over(BUSY_MS + 4), []);
+        assert_eq!(audience.over(BUSY_MS + 5), [NodeId([1; 32]); 2]);
+        assert!(audience.busy.is_empty());
+    }
+}

@@ -1,0 +1,85 @@
+//! Carries out what the census orders: copies side by side, deletions one after the other.
+//!
+//! ```text
+//! tick, or a copy ended ─▶ registry: time passes, orders ─▶ copies: each waits for its start ─▶ get, put
+//!                                                       └▶ deletions: still a surplus? ─▶ delete
+//! ```
+//!
+//! Copies are promised in the picture from the moment they are ordered, so nothing is ordered twice. Deletions are not: while
+//! some run, new ones are left for a later tick.
+
+use crate::{
+    copy::{self, CopyJob},
+    registry::Registry,
+};
+use chainflix_overlay::{Clock, Dialer, control::HeldCell, store::delete_cell};
+use chainflix_placement::{repair::CopyOrder, trim::DropOrder};
+use std::time::Duration;
+use tokio::{
+    task::JoinSet,
+    time::{MissedTickBehavior, interval, sleep},
+};
+use tracing::{info, warn};
+
+/// What a worker works with.
+#[derive(Clone)]
+pub(crate) struct Worker {
+    pub registry: Registry,
+    pub dialer: Dialer,
+    pub clock: Clock,
+}
+
+impl Worker {
+    /// Asks for orders and carries them out until it is aborted.
+    pub(crate) async fn run(self, every: Duration, copies_max: usize) {
+        let (mut copying, mut dropping) = (JoinSet::new(), JoinSet::new());
+        let mut ticks = interval(every);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                _ = ticks.tick() => {}
+                // A copy that ended makes room for the next one at once.
+                Some(_) = copying.join_next() => {}
+                Some(_) = dropping.join_next() => {}
+            }
+            let free = copies_max.saturating_sub(copying.len());
+            let ordered = self.registry.step(move |state, now_ms| {
+                state.census.tick(now_ms);
+                // What is ordered without a seed would differ from controller to controller.
+                state.seed.map(|seed| state.census.orders(now_ms, &seed, free)).unwrap_or_default()
+            });
+            let Ok(orders) = ordered.await else { return };
+            for order in orders.copies {
+                copying.spawn(self.clone().copy(order));
+            }
+            if dropping.is_empty() && !orders.drops.is_empty() {
+                dropping.spawn(self.clone().delete(orders.drops));
+            }
+        }
+    }
+
+    async fn copy(self, order: CopyOrder) {
+        // Its lines are taken by others until then.
+        sleep(Duration::from_millis(order.start_ms.saturating_sub(self.clock.now_ms()))).await;
+        let cell = HeldCell { cell: order.cell, size: order.size.into() };
+        copy::run(&self.registry, &self.dialer, CopyJob { cell, from: order.from, to: order.to }).await;
+    }
+
+    async fn delete(self, orders: Vec<DropOrder>) {
+        for DropOrder { cell, node } in orders {
+            // Others may have lost theirs while we were busy.
+            let surplus = self.registry.step(move |state, _| state.census.is_surplus(&cell)).await;
+            if surplus != Ok(true) {
+                continue;
+            }
+            match delete_cell(&self.dialer, node, cell).await {
+                Ok(()) => {
+                    info!(%cell, provider = %node, "a copy that nobody needs is deleted");
+                    // A registry that stopped has no list to strike this from.
+                    let _ = self.registry.step(move |state, now_ms| state.census.lost(&node, &cell, now_ms)).await;
+                }
+                Err(error) => warn!(%cell, provider = %node, %error, "a copy could not be deleted"),
+            }
+        }
+    }
+}
