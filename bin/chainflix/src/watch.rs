@@ -7,7 +7,7 @@ use crate::{
     run,
 };
 use anyhow::Result;
-use chainflix_node::watch::{WatchEvent, WatchOptions, WatchSummary, watch};
+use chainflix_node::watch::{ShareOptions, WatchEvent, WatchOptions, WatchSummary, watch};
 use chainflix_primitives::Magnet;
 use clap::Args;
 use serde::Serialize;
@@ -15,7 +15,7 @@ use std::path::PathBuf;
 
 /// Watch a film without a screen, in real time, and mine with it
 #[derive(Args)]
-#[command(after_help = "Example: chainflix watch 'magnet:?xt=urn:cfx:…' --cells 2")]
+#[command(after_help = "Example: chainflix watch 'magnet:?xt=urn:cfx:…' --cells 2 --share ~/chainflix-shared")]
 pub struct Watch {
     /// The film: a magnet URI, or its 64 hex digits
     magnet: String,
@@ -33,6 +33,22 @@ pub struct Watch {
     /// Show no address to providers: every byte goes through the relay
     #[arg(long)]
     relay_only: bool,
+    /// Serve to others what was watched, and earn with it: cells are kept in this folder. The account must not be that of
+    /// a provider
+    #[arg(long, value_name = "DIR")]
+    share: Option<PathBuf>,
+    /// Most gigabytes that shared cells may take
+    #[arg(long, value_name = "GB", default_value_t = 5, requires = "share")]
+    share_gb: u64,
+    /// Most megabits a second that go out; 0 for no limit
+    #[arg(long, value_name = "MBIT", default_value_t = 0, requires = "share")]
+    share_mbit: u64,
+    /// Most viewers served at a time
+    #[arg(long, value_name = "N", default_value_t = 8, requires = "share")]
+    share_viewers: usize,
+    /// Go on sharing when the film is over, until Ctrl-C
+    #[arg(long, requires = "share")]
+    stay: bool,
     /// One JSON object per line
     #[arg(long)]
     json: bool,
@@ -62,6 +78,13 @@ impl Watch {
             relay: Some(layout.relay),
             relay_only: self.relay_only,
             cells: self.cells,
+            share: self.share.map(|folder| ShareOptions {
+                folder,
+                quota_bytes: self.share_gb.saturating_mul(1_000_000_000),
+                uplink_bytes_per_s: self.share_mbit.saturating_mul(1_000_000 / 8),
+                viewers_max: self.share_viewers.max(1),
+                stay: self.stay,
+            }),
         };
         let json = self.json;
         let tell = move |event: WatchEvent| if json { say_json(&event) } else { say(words(&event)) };
@@ -70,12 +93,13 @@ impl Watch {
             say_json(&Ended { summary });
         } else {
             say(format_args!(
-                "watched {} cells, {} mined; stood still for {} ms; {:.1} MB; first bytes after {} ms",
+                "watched {} cells, {} mined; stood still for {} ms; {:.1} MB; first bytes after {} ms; {:.1} MB shared",
                 summary.played,
                 summary.accepted,
                 summary.stalled_ms,
                 summary.bytes as f64 / 1e6,
-                summary.first_byte_ms
+                summary.first_byte_ms,
+                summary.shared_bytes as f64 / 1e6
             ));
         }
         Ok(())
@@ -105,6 +129,9 @@ fn words(event: &WatchEvent) -> String {
         WatchEvent::Proved { index } => format!("cell {index}: proved"),
         WatchEvent::Opened { index } => format!("cell {index}: opened for an audit"),
         WatchEvent::Refused { index, code, message } => format!("cell {index}: refused, {message} ({code})"),
+        WatchEvent::Sharing { delivered_bytes } => {
+            format!("the film is over; shared {:.1} MB so far, and go on until Ctrl-C", *delivered_bytes as f64 / 1e6)
+        }
         WatchEvent::Accepted { index, view_block } => format!("cell {index}: mined in view block {view_block}"),
     }
 }

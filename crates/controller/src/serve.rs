@@ -12,7 +12,7 @@ use chainflix_overlay::{
     AddressRecord, Alpn, Clock, Dialer, PeerStream, Protocol, StreamError,
     control::{
         Announcement, CONTROL_FRAME_BYTES_MAX, CellUpload, ControlAnswer, ControlRefusal, ControlRequest,
-        PAGE_CELLS_MAX, ProviderCard,
+        PAGE_CELLS_MAX, ProviderCard, Share,
     },
 };
 use chainflix_primitives::{GrantRequest, NodeId, Signed};
@@ -93,7 +93,10 @@ impl ControlProtocol {
                 }
             },
             ControlRequest::FindSource(request) => self.find_source(request).await,
-            ControlRequest::Inventory(_) | ControlRequest::Changes(_) => Err(ControlRefusal::Malformed),
+            ControlRequest::Share(words) if words.cells.len() <= PAGE_CELLS_MAX => self.share(peer, words).await,
+            ControlRequest::Inventory(_) | ControlRequest::Changes(_) | ControlRequest::Share(_) => {
+                Err(ControlRefusal::Malformed)
+            }
         };
         Some(answer.unwrap_or_else(|refusal| {
             debug!(%peer, %refusal, "refused");
@@ -129,6 +132,11 @@ impl ControlProtocol {
             taken(announced)
         })
         .await
+    }
+
+    async fn share(&self, peer: NodeId, words: Share) -> Result<ControlAnswer, ControlRefusal> {
+        ProviderCard::verify(&words.card, &peer).map_err(|_| ControlRefusal::Forged)?;
+        self.step(move |state, now_ms| taken(state.census.share(words, now_ms))).await
     }
 
     async fn upload(&self, stream: &mut PeerStream, upload: Signed<CellUpload>) -> Result<u32, UploadError> {

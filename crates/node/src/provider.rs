@@ -129,7 +129,7 @@ async fn await_relay(config: &OverlayConfig, overlay: &Overlay) {
 }
 
 /// Carries receipts to a validator, in order.
-async fn submit(client: Client, mut outgoing: mpsc::Receiver<Signed<Receipt>>) {
+pub(crate) async fn submit(client: Client, mut outgoing: mpsc::Receiver<Signed<Receipt>>) {
     while let Some(receipt) = outgoing.recv().await {
         for attempt in 1..=SUBMISSIONS_MAX {
             match client.submit_receipt(&receipt).await {
@@ -148,7 +148,7 @@ async fn submit(client: Client, mut outgoing: mpsc::Receiver<Signed<Receipt>>) {
 }
 
 /// Writes this provider into the registry, as soon as its account has coins for the transaction.
-fn register(
+pub(crate) fn register(
     client: Client,
     key: AccountKey,
     node: NodeId,

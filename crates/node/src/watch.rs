@@ -7,11 +7,14 @@
 //! ```
 //!
 //! The same [`Viewer`] decides here and in the browser. Media time runs with the wall clock; where bytes are missing it
-//! stands still, and that is counted as a stall.
+//! stands still, and that is counted as a stall. A viewer that wants to [shares](ShareOptions) what it watched.
 
 mod fetch;
 mod play;
 mod settle;
+mod share;
+
+pub use share::ShareOptions;
 
 use crate::{
     config::{ControllerAt, RelayAt},
@@ -20,7 +23,8 @@ use crate::{
     role::Shutdown,
 };
 use anyhow::{Context as _, Result, bail};
-use chainflix_primitives::{AccountAddress, BlockHash, Magnet, NodeId};
+use chainflix_overlay::Overlay;
+use chainflix_primitives::{AccountAddress, AccountKey, BlockHash, Magnet, NodeId};
 use chainflix_rpc::Client;
 use chainflix_viewer::{Film, Playback, Viewer};
 use serde::Serialize;
@@ -50,6 +54,8 @@ pub struct WatchOptions {
     pub relay_only: bool,
     /// Stop after so many cells.
     pub cells: Option<u32>,
+    /// Serve to others what was watched.
+    pub share: Option<ShareOptions>,
 }
 
 /// Something happened.
@@ -66,6 +72,7 @@ pub enum WatchEvent {
     Opened { index: u32 },
     Refused { index: u32, code: String, message: String },
     Accepted { index: u32, view_block: u64 },
+    Sharing { delivered_bytes: u64 },
 }
 
 /// What came of it.
@@ -88,6 +95,8 @@ pub struct WatchSummary {
     pub bytes: u64,
     /// Time from the request to the first verified bytes.
     pub first_byte_ms: u64,
+    /// Bytes that others got from this viewer.
+    pub shared_bytes: u64,
 }
 
 /// Where events go.
@@ -103,6 +112,8 @@ pub(crate) struct Watching {
     pub asked_ms: u64,
     /// When its first bytes were good; 0 before.
     pub first_byte_ms: AtomicU64,
+    /// Where cells go that this viewer shares.
+    keeper: Option<share::Keeper>,
 }
 
 /// Watches a film to its end, to `cells`, or until `shutdown`.
@@ -112,24 +123,49 @@ pub async fn watch(options: WatchOptions, events: Events<'_>, mut shutdown: Shut
     let genesis = client.genesis().await.context("no validator answers")?;
     let manifest = client.manifest(options.magnet).await?;
     let manifest = manifest.with_context(|| format!("no film is registered under {}", options.magnet))?;
-    let viewer = Viewer::new(&options.secret, genesis)?;
+    let viewer = Viewer::new(&options.secret, genesis.clone())?;
     let film = viewer.film(options.magnet, &manifest)?;
-    let overlay = publish::ephemeral(&options.controller, options.relay.as_ref(), options.relay_only).await?;
+    let overlay = join(&options).await?;
+    let start = |share| {
+        let account = AccountKey::from_bytes(&options.secret)?;
+        share::Sharer::start(share, account, &genesis, &options.controller, &client, &overlay)
+    };
+    let sharer = options.share.as_ref().map(start).transpose()?;
+    let keeper = sharer.as_ref().map(share::Sharer::keeper);
     let (head, follower) = follow_head(&client).await?;
     let peers = Peers { dialer: overlay.dialer(), controllers: vec![options.controller.node] };
     let first_byte_ms = AtomicU64::new(0);
-    let watching = Arc::new(Watching { client, peers, viewer, head, asked_ms, first_byte_ms });
+    let watching = Arc::new(Watching { client, peers, viewer, head, asked_ms, first_byte_ms, keeper });
     // At most 1440.
     let all = film.manifest().cells.len() as u32;
     let cells = options.cells.unwrap_or(all).min(all);
     events(WatchEvent::Started { title: film.manifest().title.clone(), cells, account: watching.viewer.account() });
-    let summary = tokio::select! {
+    let mut summary = tokio::select! {
         summary = watch_cells(watching.clone(), &film, cells, events) => summary,
         () = shutdown.requested() => Err(anyhow::anyhow!("stopped before the end of the film")),
     };
     follower.abort();
+    if let Some(sharer) = sharer {
+        if summary.is_ok() && options.share.is_some_and(|share| share.stay) {
+            events(WatchEvent::Sharing { delivered_bytes: sharer.delivered_bytes() });
+            shutdown.requested().await;
+        }
+        if let Ok(summary) = &mut summary {
+            summary.shared_bytes = sharer.delivered_bytes();
+        }
+        sharer.stop().await;
+    }
     overlay.close().await;
     summary
+}
+
+/// Under a name for this film alone, or under the one that what is shared is found by.
+async fn join(options: &WatchOptions) -> Result<Overlay> {
+    let WatchOptions { controller, relay, relay_only, .. } = options;
+    match &options.share {
+        Some(share) => share::join(&share.folder, controller, relay.as_ref(), *relay_only).await,
+        None => publish::ephemeral(controller, relay.as_ref(), *relay_only).await,
+    }
 }
 
 /// Plays that may wait to be proved and followed.
@@ -149,6 +185,7 @@ async fn watch_cells(watching: Arc<Watching>, film: &Film, cells: u32, events: E
         stalled_ms: tally.stalled_ms,
         bytes: tally.bytes,
         first_byte_ms,
+        shared_bytes: 0,
     })
 }
 

@@ -9,7 +9,7 @@ use chainflix_node::{
     network::{KeyMode, Layout, Plan, Ports},
     publish::{self, PublishOptions, Published},
     run,
-    watch::{self, WatchOptions, WatchSummary},
+    watch::{self, ShareOptions, WatchOptions, WatchSummary},
 };
 use chainflix_primitives::{AccountAddress, AccountKey, AuditParams, ProtocolParams, RewardSplit};
 use chainflix_rpc::{Client, send_transaction, types::ViewBlockQuery};
@@ -140,7 +140,12 @@ impl Network {
     }
 
     async fn watch(&self, film: &Published, viewer: [u8; 32]) -> Result<WatchSummary> {
-        let options = WatchOptions {
+        let (_trigger, shutdown) = Shutdown::by_hand();
+        Self::watch_as(self.viewer(film, viewer), shutdown).await
+    }
+
+    fn viewer(&self, film: &Published, viewer: [u8; 32]) -> WatchOptions {
+        WatchOptions {
             magnet: film.magnet,
             secret: Zeroizing::new(viewer),
             rpcs: self.layout.rpcs.clone(),
@@ -148,8 +153,11 @@ impl Network {
             relay: None,
             relay_only: false,
             cells: None,
-        };
-        let (_trigger, shutdown) = Shutdown::by_hand();
+            share: None,
+        }
+    }
+
+    async fn watch_as(options: WatchOptions, shutdown: Shutdown) -> Result<WatchSummary> {
         let started = std::time::Instant::now();
         let told = |event| eprintln!("{:?} {}", started.elapsed(), serde_json::to_string(&event).unwrap());
         watch::watch(options, &told, shutdown).await
@@ -230,5 +238,50 @@ async fn a_quorum_of_validators_releases_a_film() -> Result<()> {
     role.await??;
     let summary = network.watch(&film, [43; 32]).await?;
     assert_eq!(summary.played, 2, "{summary:?}");
+    network.stop().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_watched_serves_the_next_viewer_and_is_paid_for_it() -> Result<()> {
+    let _alone = ALONE.lock().await;
+    let folder = tempfile::tempdir()?;
+    let mut network = Network::start(&folder.path().join("network"), KeyMode::Shared).await?;
+    network.admit().await?;
+    let film = network.publish(film(folder.path(), 6)).await?;
+
+    let first = [42; 32];
+    let share = ShareOptions {
+        folder: folder.path().join("shared"),
+        quota_bytes: 100_000_000,
+        uplink_bytes_per_s: 0,
+        viewers_max: 8,
+        stay: true,
+    };
+    let options = WatchOptions { share: Some(share), ..network.viewer(&film, first) };
+    let (enough, shutdown) = Shutdown::by_hand();
+    let sharing = tokio::spawn(Network::watch_as(options, shutdown));
+    // It enters the registry when its first coins are there.
+    let account = AccountKey::from_bytes(&first)?.address();
+    let registered = || async { Ok(network.client.providers().await?.iter().any(|known| known.account == account)) };
+    network.wait_until("the sharing viewer's registration", registered).await?;
+    let paid = 2 * u128::from(SPLIT.viewer);
+    let kept = || async { Ok(network.balance(account).await? >= paid * 90 * WEI_PER_CFX / 1000 - WEI_PER_CFX) };
+    network.wait_until("the end of the film", kept).await?;
+
+    // Every provider goes: who is left is the viewer.
+    for number in (0..network.roles.len()).rev() {
+        if network.roles[number].0.starts_with("provider") {
+            let (_, trigger, role) = network.roles.remove(number);
+            trigger.request();
+            role.await??;
+        }
+    }
+    let before = network.balance(account).await?;
+    let summary = network.watch(&film, [43; 32]).await?;
+    assert_eq!((summary.played, summary.accepted), (2, 2), "{summary:?}");
+    network.wait_until("the storage share", || async { Ok(network.balance(account).await? > before) }).await?;
+    enough.request();
+    let shared = sharing.await??;
+    assert_eq!(shared.shared_bytes, summary.bytes, "{shared:?}");
     network.stop().await
 }

@@ -13,8 +13,8 @@
 //! for its own node, in time by its own clock. Every 16 KiB is checked against the cell's name before it leaves, so a
 //! rotten disk costs the provider a cell and not its standing. A restart keeps what was durable and tells the controllers
 //! again. It sends no more than its owner allows, rests in quiet hours, reads everything again for rotten bits, takes a
-//! disk that vanishes as news, and leaves only when others have what it held. Left out: possession checks by others,
-//! choosing what to keep.
+//! disk that vanishes as news, and leaves only when others have what it held. A viewer's node [shares](Sharing) what it
+//! watched in the same way. Left out: possession checks by others, choosing what to keep.
 
 mod admission;
 mod announcer;
@@ -23,12 +23,14 @@ mod duty;
 mod grant;
 mod intake;
 mod provider;
+mod sharing;
 pub mod store;
 mod upkeep;
 mod uplink;
 
 pub use grant::GrantPolicy;
 pub use provider::{Provider, ProviderConfig, ProviderStatus};
+pub use sharing::Sharing;
 pub use store::{Store, StoreFolder, StoreOpenError, Usage};
 pub use uplink::{QuietHours, QuietHoursError};
 

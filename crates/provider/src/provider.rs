@@ -81,6 +81,36 @@ impl ProviderConfig {
             clock: Clock::system(),
         }
     }
+
+    /// How `node` presents itself.
+    pub(crate) fn card(&self, node: NodeId) -> Signed<ProviderCard> {
+        let (account, box_key) = (self.account.address(), self.box_key.public_key());
+        Signed::new(ProviderCard { account, node, box_key, region: self.region.clone() }, &self.account)
+    }
+
+    /// What serves cells at `node`.
+    pub(crate) fn delivery(
+        self,
+        store: Arc<Store>,
+        node: NodeId,
+        duty: Arc<Duty>,
+        receipts: mpsc::Sender<Signed<Receipt>>,
+    ) -> DeliveryProtocol {
+        DeliveryProtocol {
+            policy: GrantPolicy { node, account: self.account.address(), validators: self.validators },
+            account: self.account,
+            box_key: self.box_key,
+            store,
+            admission: Admission::new(self.deliveries_max),
+            uplink: Uplink::new(self.uplink_bytes_per_s),
+            duty,
+            receipts,
+            done_patience: self.done_patience,
+            clock: self.clock,
+            delivered_bytes: AtomicU64::new(0),
+            receipts_signed: AtomicU64::new(0),
+        }
+    }
 }
 
 /// What a provider is doing.
@@ -124,9 +154,7 @@ impl Provider {
         dialer: Dialer,
         receipts: mpsc::Sender<Signed<Receipt>>,
     ) -> Self {
-        let (node, account) = (dialer.node_id(), config.account.address());
-        let card = ProviderCard { account, node, box_key: config.box_key.public_key(), region: config.region.clone() };
-        let card = Signed::new(card, &config.account);
+        let card = config.card(dialer.node_id());
         let duty = Arc::new(Duty::new(config.quiet_hours, config.controllers.clone(), config.clock.clone()));
         let mut tasks = JoinSet::new();
         for controller in config.controllers.iter().copied() {
@@ -149,21 +177,8 @@ impl Provider {
             let start = CellId(*blake3::hash(&config.clock.now_ms().to_le_bytes()).as_bytes());
             tasks.spawn(Scrubber { store: store.clone(), bytes_per_s, counts }.run(start));
         }
-        let intake = Arc::new(IntakeProtocol::new(config.controllers, store.clone()));
-        let delivery = Arc::new(DeliveryProtocol {
-            policy: GrantPolicy { node, account, validators: config.validators },
-            account: config.account,
-            box_key: config.box_key,
-            store,
-            admission: Admission::new(config.deliveries_max),
-            uplink: Uplink::new(config.uplink_bytes_per_s),
-            duty: duty.clone(),
-            receipts,
-            done_patience: config.done_patience,
-            clock: config.clock,
-            delivered_bytes: AtomicU64::new(0),
-            receipts_signed: AtomicU64::new(0),
-        });
+        let intake = Arc::new(IntakeProtocol::new(config.controllers.clone(), store.clone()));
+        let delivery = Arc::new(config.delivery(store, dialer.node_id(), duty.clone(), receipts));
         Self { delivery, intake, duty, scrubbed, _tasks: tasks }
     }
 

@@ -17,6 +17,7 @@ mod audience;
 mod entry;
 mod numbers;
 mod orders;
+mod sharing;
 mod trust;
 
 pub use numbers::{CensusConfig, CensusError, CensusStatus, Orders, Placing};
@@ -35,6 +36,7 @@ use chainflix_placement::{
 use chainflix_primitives::{AccountAddress, BlockHash, CellId, Magnet, NodeId, Signed};
 use entry::Entry;
 use numbers::held;
+use sharing::SharingViewer;
 use std::{
     collections::{BTreeMap, HashMap, HashSet},
     net::IpAddr,
@@ -51,6 +53,8 @@ pub struct Census {
     uploading: HashSet<CellId>,
     repair: Repair,
     sources: Sources,
+    /// Viewers that serve what they watched.
+    sharing: HashMap<NodeId, SharingViewer>,
     audience: Audience,
     films: usize,
     /// Accounts of providers that were disqualified, and until when they wait.
@@ -72,6 +76,7 @@ impl Census {
             uploading: HashSet::new(),
             repair: Repair::new(config.repair),
             sources: Sources::new(config.source),
+            sharing: HashMap::new(),
             audience: Audience::new(config.target, config.forecast),
             films: 0,
             out: HashMap::new(),
@@ -228,7 +233,7 @@ impl Census {
     /// Providers that serve a cell, as they present themselves; at most `most`, the one that the seed draws first.
     pub fn sources(&self, ask: &Ask<'_>, most: usize, seed: &BlockHash, now_ms: u64) -> Vec<Signed<ProviderCard>> {
         let named = self.sources.name(now_ms, &self.picture, seed, ask, most);
-        named.iter().filter_map(|node| self.entries.get(node)).map(|entry| entry.card.clone()).collect()
+        named.iter().filter_map(|node| self.presented(node)).cloned().collect()
     }
 
     /// The census in numbers.

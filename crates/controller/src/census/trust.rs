@@ -26,6 +26,7 @@ impl Census {
         let changed: Vec<(NodeId, Vec<Change>)> = self.entries.iter_mut().filter_map(judge).collect();
         changed.into_iter().for_each(|(node, changes)| self.carry(&node, changes, now_ms));
         self.out.retain(|_, again_ms| *again_ms > now_ms);
+        self.forget_sharing(now_ms);
         for source in self.audience.over(now_ms) {
             self.sources.ended(&source);
         }

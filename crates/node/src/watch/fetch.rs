@@ -73,6 +73,9 @@ impl Fetcher {
                 tokio::time::sleep(RETRY).await;
             }
         }
+        if let Some(keeper) = &self.watching.keeper {
+            keeper.offer(&*self.playback.lock().await);
+        }
     }
 
     /// One grant, one provider. An error means that there is nobody to ask.

@@ -2,7 +2,7 @@
 
 use super::{
     Announcement, CONTROL_FRAME_BYTES_MAX, CellUpload, Changes, ControlAnswer, ControlRefusal, ControlRequest,
-    Heartbeat, InventoryPage, Source,
+    Heartbeat, InventoryPage, Share, Source,
 };
 use crate::{
     address::AddressRecord,
@@ -86,6 +86,11 @@ pub async fn heartbeat(dialer: &Dialer, controller: NodeId, words: Heartbeat) ->
         (_, ControlAnswer::Unknown) => Err(ControlError::Unknown { controller }),
         _ => Err(ControlError::Protocol { controller }),
     }
+}
+
+/// Tells what this viewer serves of what it watched.
+pub async fn share(dialer: &Dialer, controller: NodeId, words: Share) -> Result<(), ControlError> {
+    done(dialer, controller, ControlRequest::Share(words)).await
 }
 
 /// Asks for a grant for a cell, and remembers where its provider is.

@@ -7,6 +7,7 @@
 //! | provider | [`Heartbeat`](ControlRequest::Heartbeat), [`Changes`](ControlRequest::Changes) | `Done`, or `Unknown`: announce again |
 //! | publisher | [`Upload`](ControlRequest::Upload), then the sealed bytes | `SendBytes`, then `Stored` |
 //! | viewer | [`FindSource`](ControlRequest::FindSource) | `Source` |
+//! | viewer | [`Share`](ControlRequest::Share), while it serves what it watched | `Done` |
 //!
 //! Every request can be answered with `Refused`. Who speaks for a node is proved by the connection; who speaks for an
 //! account is proved by its signature. A provider's words carry the sequence number of its announcement, so that an old
@@ -17,17 +18,19 @@ mod words;
 
 pub use client::{
     ControlError, Upload, UploadStream, announce, changes, find_source, get_address, heartbeat, inventory, put_address,
-    upload_cell,
+    share, upload_cell,
 };
 pub use words::{
     Announcement, CardError, CellUpload, Changes, ControlAnswer, ControlRefusal, ControlRequest, Heartbeat, HeldCell,
-    InventoryPage, ProviderCard, ProviderMode, Source,
+    InventoryPage, ProviderCard, ProviderMode, Share, Source,
 };
 
 /// Longest frame of this protocol; bounds an inventory page.
 pub const CONTROL_FRAME_BYTES_MAX: usize = 64 << 10;
 /// Most cells of one inventory page or one set of changes.
 pub const PAGE_CELLS_MAX: usize = 1024;
+/// How long a controller believes a [`Share`], in milliseconds. Who shares says it again in half of that.
+pub const SHARE_MS: u64 = 120_000;
 /// Longest region name, in bytes.
 pub const REGION_BYTES_MAX: usize = 32;
 /// Longest code or message of a refusal that comes from a validator, in bytes.

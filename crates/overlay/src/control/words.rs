@@ -96,6 +96,18 @@ pub struct Heartbeat {
     pub used_bytes: u64,
 }
 
+/// A viewer serves cells that it watched. Takes the place of what its node shared before, and holds for
+/// [`SHARE_MS`](super::SHARE_MS).
+#[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+pub struct Share {
+    /// Who, in the words of a provider: it is drawn, delivers and is paid as one.
+    pub card: Signed<ProviderCard>,
+    /// Viewers it is willing to serve at a time.
+    pub slots: u16,
+    /// At most [`PAGE_CELLS_MAX`](super::PAGE_CELLS_MAX); none to stop sharing.
+    pub cells: Vec<CellId>,
+}
+
 /// A creator wants a sealed cell kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
 pub struct CellUpload {
@@ -141,6 +153,8 @@ pub enum ControlRequest {
     Upload(Signed<CellUpload>),
     /// Who has this cell for me?
     FindSource(Signed<GrantRequest>),
+    /// I watched these, and serve them.
+    Share(Share),
 }
 
 /// Everything a controller answers.
