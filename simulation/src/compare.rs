@@ -126,16 +126,13 @@ const RULES: [Rule; 9] = [
     }),
 ];
 
-/// Rules to judge, alone and together.
-const PROPOSALS: [(&str, Proposal); 4] = {
-    const NONE: Proposal = Proposal { fetch_where_asked: false, drawn_provider_serves: false };
-    [
-        ("as it is", NONE),
-        ("a cell is fetched from the network it is asked from", Proposal { fetch_where_asked: true, ..NONE }),
-        ("nobody can exclude a provider", Proposal { drawn_provider_serves: true, ..NONE }),
-        ("both", Proposal { fetch_where_asked: true, drawn_provider_serves: true }),
-    ]
-};
+/// Rules to judge.
+const PROPOSALS: [(&str, Proposal); 4] = [
+    ("as it is", Proposal { provider_network_plays_per_day: None }),
+    ("6,000", Proposal { provider_network_plays_per_day: Some(6_000.0) }),
+    ("3,000", Proposal { provider_network_plays_per_day: Some(3_000.0) }),
+    ("1,440", Proposal { provider_network_plays_per_day: Some(1_440.0) }),
+];
 
 /// A parameter that can be changed by a function.
 type Parameter = (&'static str, fn(&mut ProtocolParams, &dyn Fn(u64) -> u64));

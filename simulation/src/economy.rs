@@ -45,10 +45,8 @@ pub struct World<'a> {
 /// Rules that the protocol does not have: what they would change is computed here, so that they can be judged.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Proposal {
-    /// Cells must be fetched from the network that the play is asked from.
-    pub fetch_where_asked: bool,
-    /// Nobody can exclude providers: the one that is drawn serves, or the play is unpaid.
-    pub drawn_provider_serves: bool,
+    /// Plays a day that the providers of one network (an IPv4 /24) are paid for, where a controller reached them there.
+    pub provider_network_plays_per_day: Option<f64>,
 }
 
 /// What comes of a farm of one size in its best layout.
@@ -107,7 +105,7 @@ impl World<'_> {
         let active = accounts.min(homes * u64::from(layout.accounts_per_home));
         let network = network_permille(self.params, farm, &layout, homes);
         let creators = self.creators(farm, active);
-        let delivery = self.delivery(farm);
+        let delivery = farm.delivery;
         let signed = self.signed_bytes(delivery, &layout);
         let mut day = self.days.of(self.params, &Habit::of(self.params, farm, &layout, creators, signed));
         day.weight_hours *= f64::from(network) / 1000.0;
@@ -121,8 +119,7 @@ impl World<'_> {
             Films::Chosen => self.shares.generous,
             Films::Own => self.shares.own,
         };
-        let serves = matches!(delivery, Delivery::OwnProvider | Delivery::Nothing);
-        let own = shares.taken + if serves { shares.storage } else { 0.0 };
+        let own = shares.taken + if delivery.is_served_by_itself() { shares.storage } else { 0.0 };
         let coins = coins_per_day(self.params);
         let spent = Ledger {
             hours: active as f64 * day.hours,
@@ -151,14 +148,6 @@ impl World<'_> {
     /// Plays in so many hours.
     fn plays(&self, hours: f64) -> f64 {
         hours * 3_600_000.0 / self.params.cell_ms as f64
-    }
-
-    /// What a farm downloads under the proposed rules: whose provider is hardly ever drawn downloads as others do.
-    fn delivery(&self, farm: &Farm) -> Delivery {
-        match farm.delivery {
-            Delivery::OwnProvider | Delivery::Nothing if self.proposal.drawn_provider_serves => Delivery::Covered,
-            delivery => delivery,
-        }
     }
 
     /// Bytes a minute that receipts speak of.
@@ -216,13 +205,11 @@ impl World<'_> {
             }
             Addresses::V6Rented => networks * prices.v6_network_usd_per_month / DAYS_PER_MONTH,
         };
-        let delivery = self.delivery(farm);
-        let serves = matches!(delivery, Delivery::OwnProvider | Delivery::Nothing);
-        let bytes = if serves { 0.0 } else { minutes * self.signed_bytes(delivery, layout) as f64 };
+        let delivery = farm.delivery;
+        let bytes =
+            if delivery.is_served_by_itself() { 0.0 } else { minutes * self.signed_bytes(delivery, layout) as f64 };
         let cores = (minutes * PROOF_CORE_SECONDS + bytes / CORE_BYTES_PER_SECOND) / 3_600.0;
         let at_home = farm.addresses == Addresses::HomeLine;
-        let through_homes = farm.addresses == Addresses::Rotating && self.proposal.fetch_where_asked;
-        let usd_per_gb = if through_homes { prices.rotating_usd_per_gb } else { prices.server_usd_per_gb };
         // A line at home has no price per byte, and its machine runs as long as any account plays: as many at a time as
         // have full weight.
         let machine = if at_home {
@@ -231,7 +218,7 @@ impl World<'_> {
             let hours = active as f64 * day.hours / at_a_time.clamp(1, active.max(1)) as f64;
             hours.min(24.0) * prices.home_usd_per_hour
         } else {
-            Prices::of_bytes(bytes, usd_per_gb) + cores * prices.core_usd_per_hour
+            Prices::of_bytes(bytes, prices.server_usd_per_gb) + cores * prices.core_usd_per_hour
         };
         let vouched = if farm.identity == Identity::Vouched { active as f64 } else { 0.0 };
         let false_creators = if at_home { 0.0 } else { self.creators(farm, active) as f64 };
@@ -244,6 +231,15 @@ impl World<'_> {
             + false_creators * prices.creator_usd / prices.creator_days
             + providers * prices.provider_usd;
         let operator = if at_home { 0.0 } else { prices.operator_usd_per_day };
-        addresses + machine + names + operator
+        addresses + machine + names + operator + self.provider_networks(delivery, self.plays(active as f64 * day.hours))
+    }
+
+    /// Dollars a day for places where controllers reach the farm's own providers, under the proposed rule. A home line that
+    /// others share can be reached by nobody; a single static address is the cheapest in a network of its own.
+    fn provider_networks(&self, delivery: Delivery, plays: f64) -> f64 {
+        let (true, Some(most)) = (delivery.is_served_by_itself(), self.proposal.provider_network_plays_per_day) else {
+            return 0.0;
+        };
+        (plays / most).ceil() * self.prices.static_ip_usd_per_month / DAYS_PER_MONTH
     }
 }

@@ -68,6 +68,13 @@ pub enum Delivery {
     Nothing,
 }
 
+impl Delivery {
+    /// Whether viewer and provider are the farm's, so that it takes the storage share too.
+    pub fn is_served_by_itself(self) -> bool {
+        matches!(self, Self::OwnProvider | Self::Nothing)
+    }
+}
+
 /// One way to cheat.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Farm {
