@@ -26,6 +26,8 @@ pub struct ControllerConfig {
     pub sources_max: usize,
     /// Copies that are made at a time, about.
     pub copies_max: usize,
+    /// Audits at a time.
+    pub audits_max: usize,
     /// Time between looks at who is silent, what is short and what is too much.
     pub plan_every: Duration,
     /// Time between questions to the chain.
@@ -41,6 +43,7 @@ impl Default for ControllerConfig {
             uploads_max: 16,
             sources_max: 1024,
             copies_max: 16,
+            audits_max: 64,
             plan_every: Duration::from_secs(2),
             chain_every: Duration::from_secs(5),
             clock: Clock::system(),
@@ -72,7 +75,7 @@ impl Controller {
         let (registry, task) = Registry::start(config.census, config.clock.clone());
         let mut tasks = JoinSet::new();
         let worker = Worker { registry: registry.clone(), dialer: dialer.clone(), clock: config.clock.clone() };
-        tasks.spawn(worker.run(config.plan_every, config.copies_max));
+        tasks.spawn(worker.run(config.plan_every, config.copies_max, config.audits_max));
         let watcher = Watcher { registry: registry.clone(), authority: authority.clone() };
         tasks.spawn(watcher.run(config.chain_every));
         let protocol = Arc::new(ControlProtocol {

@@ -6,6 +6,7 @@
 //! chain ───── films, seed ──────────▶ └──────────┘
 //! publisher ─ upload ─▶ admitted? ─▶ place ─▶ providers (store/1), at once and side by side ─▶ stored on N disks
 //! worker ──── orders? ─▶ copies: read from one holder, put onto another; deletions of surplus
+//!             audits? ─▶ a chunk that a provider says it holds, checked against the cell's name ─▶ trust
 //! viewer ──── find source ─▶ cell of the film? ─▶ who holds it? ─▶ a validator draws one: grant ─▶ counted as demand
 //! ```
 //!
@@ -13,8 +14,9 @@
 //! controllers can serve one network, each with its own view. What goes where is decided in `chainflix_placement`; [`Census`]
 //! turns what providers, publishers, viewers and the chain say into its events. Both are pure: no clock, no socket, time is an
 //! argument. What the chain has to say comes through the [`Authority`] trait. Left out: copies straight between providers,
-//! proofs of possession, trust that outlives a restart.
+//! trust that outlives a restart.
 
+mod audit;
 mod authority;
 mod book;
 mod census;
@@ -28,7 +30,7 @@ mod upload;
 mod work;
 
 pub use authority::{Authority, AuthorityError, RegisteredCell, RegisteredFilm};
-pub use census::{Census, CensusConfig, CensusError, CensusStatus, Orders, Placing};
+pub use census::{Audit, AuditRules, Census, CensusConfig, CensusError, CensusStatus, Orders, Placing};
 pub use controller::{Controller, ControllerConfig, ControllerStatus};
 
 #[cfg(test)]

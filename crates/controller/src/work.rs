@@ -1,14 +1,16 @@
-//! Carries out what the census orders: copies side by side, deletions one after the other.
+//! Carries out what the census orders: copies and audits side by side, deletions one after the other.
 //!
 //! ```text
 //! tick, or a copy ended ─▶ registry: time passes, orders ─▶ copies: each waits for its start ─▶ get, put
-//!                                                       └▶ deletions: still a surplus? ─▶ delete
+//!                                                       ├▶ deletions: still a surplus? ─▶ delete
+//!                                                       └▶ audits: show ─▶ right, wrong, or not in time
 //! ```
 //!
 //! Copies are promised in the picture from the moment they are ordered, so nothing is ordered twice. Deletions are not: while
 //! some run, new ones are left for a later tick.
 
 use crate::{
+    audit,
     copy::{self, CopyJob},
     registry::Registry,
 };
@@ -31,8 +33,8 @@ pub(crate) struct Worker {
 
 impl Worker {
     /// Asks for orders and carries them out until it is aborted.
-    pub(crate) async fn run(self, every: Duration, copies_max: usize) {
-        let (mut copying, mut dropping) = (JoinSet::new(), JoinSet::new());
+    pub(crate) async fn run(self, every: Duration, copies_max: usize, audits_max: usize) {
+        let (mut copying, mut dropping, mut auditing) = (JoinSet::new(), JoinSet::new(), JoinSet::new());
         let mut ticks = interval(every);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
@@ -42,13 +44,19 @@ impl Worker {
                 Some(_) = copying.join_next() => {}
                 Some(_) = dropping.join_next() => {}
             }
+            while auditing.try_join_next().is_some() {}
             let free = copies_max.saturating_sub(copying.len());
+            let unasked = audits_max.saturating_sub(auditing.len());
             let ordered = self.registry.step(move |state, now_ms| {
                 state.census.tick(now_ms);
                 // What is ordered without a seed would differ from controller to controller.
-                state.seed.map(|seed| state.census.orders(now_ms, &seed, free)).unwrap_or_default()
+                let Some(seed) = state.seed else { return Default::default() };
+                (state.census.orders(now_ms, &seed, free), state.census.audits(now_ms, &seed, unasked))
             });
-            let Ok(orders) = ordered.await else { return };
+            let Ok((orders, audits)) = ordered.await else { return };
+            for audit in audits {
+                auditing.spawn(audit::run(self.registry.clone(), self.dialer.clone(), self.clock.clone(), audit));
+            }
             for order in orders.copies {
                 copying.spawn(self.clone().copy(order));
             }

@@ -11,10 +11,12 @@
 //!   │◀── Sending { size }, sealed bytes ─│
 //!   │ Delete { cell } ──────────────────▶│
 //!   │◀───────────────────────── Deleted ─│
+//!   │ Show { cell, chunk } ─────────────▶│
+//!   │◀── Showing, then an OpenedChunk ───│ the sealed bytes, and the hashes up to the cell's name
 //! ```
 //!
 //! A copy from one provider to another goes through the controller, a frame at a time; that is simple and counts double.
-//! Left out: providers that fetch from each other, possession checks.
+//! Left out: providers that fetch from each other.
 
 use crate::{
     dial::{DialError, Dialer},
@@ -24,11 +26,13 @@ use crate::{
 };
 use borsh::{BorshDeserialize, BorshSerialize};
 use bytes::Bytes;
-use chainflix_primitives::{CELL_BYTES_MAX, CellId, NodeId};
+use chainflix_primitives::{CELL_BYTES_MAX, CHUNK_BYTES, CellId, NodeId, OpenedChunk, message::PATH_MAX};
 use std::time::Duration;
 
 /// Longest frame of this protocol.
 pub const STORE_FRAME_BYTES_MAX: usize = 128;
+/// Longest frame that shows a chunk: its bytes, its path, and the lengths of both.
+pub const SHOWN_FRAME_BYTES_MAX: usize = CHUNK_BYTES as usize + PATH_MAX * 32 + 8;
 /// Bytes moved at once.
 pub const STORE_CHUNK_BYTES: usize = 128 << 10;
 /// How long a provider may take to bring a cell to its disk after the last byte.
@@ -43,6 +47,8 @@ pub enum StoreRequest {
     Get { cell: CellId },
     /// Forget this cell.
     Delete { cell: CellId },
+    /// Show chunk number `chunk` of this cell, sealed as it is, and its path.
+    Show { cell: CellId, chunk: u32 },
 }
 
 /// What the provider answers.
@@ -60,6 +66,8 @@ pub enum StoreAnswer {
     Deleted,
     /// No.
     Refused(StoreRefusal),
+    /// A frame with the chunk follows.
+    Showing,
 }
 
 /// Why a provider's store does not do it.
@@ -154,6 +162,22 @@ pub async fn get_cell(dialer: &Dialer, provider: NodeId, cell: CellId) -> Result
 pub async fn delete_cell(dialer: &Dialer, provider: NodeId, cell: CellId) -> Result<(), StoreError> {
     match ask(dialer, provider, StoreRequest::Delete { cell }).await? {
         (_, StoreAnswer::Deleted) => Ok(()),
+        _ => Err(StoreError::Protocol { provider }),
+    }
+}
+
+/// Has `provider` show a chunk of a cell. Whether it is the chunk is not checked here.
+pub async fn show_chunk(
+    dialer: &Dialer,
+    provider: NodeId,
+    cell: CellId,
+    chunk: u32,
+) -> Result<OpenedChunk, StoreError> {
+    match ask(dialer, provider, StoreRequest::Show { cell, chunk }).await? {
+        (mut stream, StoreAnswer::Showing) => {
+            let shown = stream.read_frame(SHOWN_FRAME_BYTES_MAX).await;
+            shown.map_err(|source| StoreError::Interrupted { provider, source })
+        }
         _ => Err(StoreError::Protocol { provider }),
     }
 }

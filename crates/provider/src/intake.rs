@@ -3,13 +3,13 @@
 //! Only configured controllers are listened to. Bytes go from the stream through a short queue to one blocking task
 //! that hashes and writes, so a slow disk slows the sender down and fills no memory.
 
-use crate::store::{Incoming, Put, PutError, Store};
+use crate::store::{Incoming, Put, PutError, ReadError, Store};
 use bytes::Bytes;
 use chainflix_overlay::{
     Alpn, PeerStream, Protocol, StreamError,
     store::{STORE_CHUNK_BYTES, STORE_FRAME_BYTES_MAX, StoreAnswer, StoreRefusal, StoreRequest},
 };
-use chainflix_primitives::{CHUNK_BYTES, CellId, NodeId};
+use chainflix_primitives::{CHUNK_BYTES, CellId, NodeId, OpenedChunk};
 use futures::future::BoxFuture;
 use std::{io, sync::Arc};
 use tokio::{
@@ -43,6 +43,7 @@ impl IntakeProtocol {
             Ok(StoreRequest::Put { cell, size }) => self.put(stream, cell, size).await?,
             Ok(StoreRequest::Get { cell }) => return self.get(stream, cell).await,
             Ok(StoreRequest::Delete { cell }) => self.delete(cell).await,
+            Ok(StoreRequest::Show { cell, chunk }) => return self.show(stream, cell, chunk).await,
             Err(StreamError::TooLarge { .. } | StreamError::Encoding(_)) => {
                 StoreAnswer::Refused(StoreRefusal::Malformed)
             }
@@ -105,6 +106,21 @@ impl IntakeProtocol {
         Ok(())
     }
 
+    /// Shows a chunk to who wants to know whether the cell is here.
+    async fn show(&self, stream: &mut PeerStream, cell: CellId, chunk: u32) -> Result<(), StreamError> {
+        let store = self.store.clone();
+        match spawn_blocking(move || opened(&store, cell, chunk)).await {
+            Ok(Ok(shown)) => {
+                stream.write_frame(&StoreAnswer::Showing).await?;
+                stream.write_frame(&shown).await?;
+                stream.finish();
+                Ok(())
+            }
+            Ok(Err(refusal)) => answer(stream, StoreAnswer::Refused(refusal)).await,
+            Err(_) => answer(stream, StoreAnswer::Refused(StoreRefusal::Disk)).await,
+        }
+    }
+
     async fn delete(&self, cell: CellId) -> StoreAnswer {
         let store = self.store.clone();
         match spawn_blocking(move || store.delete(&cell)).await {
@@ -126,6 +142,19 @@ impl Protocol for IntakeProtocol {
             }
         })
     }
+}
+
+/// A chunk of a held cell with its path. A cell that proves damaged here is dropped.
+fn opened(store: &Store, cell: CellId, chunk: u32) -> Result<OpenedChunk, StoreRefusal> {
+    let refused = |error: ReadError| match error.is_damage() {
+        true => StoreRefusal::NotHeld,
+        false => StoreRefusal::Disk,
+    };
+    let stored = store.read(&cell).map_err(refused)?.ok_or(StoreRefusal::NotHeld)?;
+    let path = stored.hashes().path(chunk).ok_or(StoreRefusal::Malformed)?;
+    let read = stored.chunks(u64::from(chunk) * CHUNK_BYTES, 1);
+    let sealed = read.inspect_err(|error| store.judge(&cell, error)).map_err(refused)?;
+    Ok(OpenedChunk { sealed, path })
 }
 
 async fn answer(stream: &mut PeerStream, answer: StoreAnswer) -> Result<(), StreamError> {

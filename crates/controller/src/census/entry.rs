@@ -1,7 +1,10 @@
 //! One provider on the books: what it said, and its record.
 
 use chainflix_overlay::control::{Announcement, ProviderCard, ProviderMode};
-use chainflix_placement::{Card, PlaceTag, Region, reputation::Reputation};
+use chainflix_placement::{
+    Card, PlaceTag, Region,
+    reputation::{Reputation, audit::Challenge},
+};
 use chainflix_primitives::{CellId, Signed};
 use std::collections::BTreeMap;
 
@@ -22,6 +25,10 @@ pub(super) struct Entry {
     pub reputation: Option<Reputation>,
     /// How many films were known when not all that it holds had a place.
     pub left_out_at: Option<usize>,
+    /// When it is audited next.
+    pub audit_ms: u64,
+    /// What it was asked and did not show in time, and how often.
+    pub late: Option<(Challenge, u8)>,
 }
 
 impl Entry {
@@ -37,6 +44,8 @@ impl Entry {
             staged: Some(BTreeMap::new()),
             reputation: None,
             left_out_at: None,
+            audit_ms: u64::MAX,
+            late: None,
         }
     }
 

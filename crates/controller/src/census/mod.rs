@@ -4,7 +4,7 @@
 //! announce ─▶ pages … last ─▶ alive ──silent too long──▶ lost ──silent much longer──▶ forgotten
 //!                               ▲────────heartbeat────────┘
 //!
-//! words ─▶ census ─ events ─▶ picture ─▶ orders        films, seeds ◀─ chain
+//! words ─▶ census ─ events ─▶ picture ─▶ orders        films, seeds ◀─ chain        audits ─▶ reputation
 //! ```
 //!
 //! Pure: time and seeds are arguments, nothing waits. What is decided, and by which rules, is in `chainflix_placement`; here is
@@ -14,13 +14,15 @@
 //! copies count no more: they are made elsewhere first. One that is *quiet* counts, and is left in peace.
 
 mod audience;
+mod audits;
 mod entry;
 mod numbers;
 mod orders;
 mod sharing;
 mod trust;
 
-pub use numbers::{CensusConfig, CensusError, CensusStatus, Orders, Placing};
+pub use audits::AuditRules;
+pub use numbers::{Audit, CensusConfig, CensusError, CensusStatus, Orders, Placing};
 
 use crate::authority::RegisteredFilm;
 use audience::Audience;
@@ -28,7 +30,7 @@ use chainflix_overlay::control::{
     Announcement, Changes, Heartbeat, HeldCell, InventoryPage, ProviderCard, ProviderMode,
 };
 use chainflix_placement::{
-    Event, Held, Picture, PlaceTag, Region,
+    Event, Held, Picture, PlaceTag, Region, Standing,
     picture::Provider,
     repair::Repair,
     source::{Ask, Sources},
@@ -240,8 +242,11 @@ impl Census {
     pub fn status(&self) -> CensusStatus {
         let headroom_percent = self.config.repair.placement.headroom_percent;
         let alive = || self.picture.providers().filter(|(_, provider)| provider.alive);
+        let trusted = |standing| alive().filter(|(_, provider)| provider.standing == standing).count();
         CensusStatus {
             providers_alive: alive().count(),
+            providers_vetted: trusted(Standing::Vetted),
+            providers_suspended: trusted(Standing::Suspended),
             providers: self.entries.len(),
             cells: self.picture.cell_count(),
             cells_short: self.picture.wanting_count(),

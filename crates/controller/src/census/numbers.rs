@@ -1,8 +1,14 @@
 //! What a census is told, and what it tells.
 
+use super::audits::AuditRules;
 use chainflix_placement::{
-    PictureConfig, forecast::ForecastRules, repair::CopyOrder, repair::RepairRules, reputation::ReputationRules,
-    source::SourceRules, target::TargetRules, trim::DropOrder, trim::TrimRules,
+    PictureConfig,
+    forecast::ForecastRules,
+    repair::{CopyOrder, RepairRules},
+    reputation::{ReputationRules, audit::Challenge},
+    source::SourceRules,
+    target::TargetRules,
+    trim::{DropOrder, TrimRules},
 };
 use chainflix_primitives::{CellId, NodeId};
 
@@ -21,6 +27,8 @@ pub struct CensusConfig {
     pub target: TargetRules,
     /// How fast demand is learnt.
     pub forecast: ForecastRules,
+    /// When providers have to show what they hold.
+    pub audit: AuditRules,
     /// How sources are weighed.
     pub source: SourceRules,
     /// Age of the census before it orders anything.
@@ -47,6 +55,7 @@ impl CensusConfig {
             repair: RepairRules { window_ms: 5_000, ..RepairRules::default() },
             trim: TrimRules { drops_max: 64, ..TrimRules::default() },
             forecast: ForecastRules::default(),
+            audit: AuditRules::default(),
             source: SourceRules::default(),
             settle_ms: 30_000,
             newcomer_percent: 1,
@@ -107,11 +116,24 @@ pub struct Orders {
     pub drops: Vec<DropOrder>,
 }
 
+/// What a provider has to show.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Audit {
+    /// Who, of which cell, and until when.
+    pub challenge: Challenge,
+    /// Bytes of the cell, as its film says.
+    pub size: u64,
+}
+
 /// The census in numbers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct CensusStatus {
     /// Providers that are heard.
     pub providers_alive: usize,
+    /// Providers that are vetted.
+    pub providers_vetted: usize,
+    /// Providers that are not trusted: their copies do not count.
+    pub providers_suspended: usize,
     /// Providers on the books.
     pub providers: usize,
     /// Cells on the books.

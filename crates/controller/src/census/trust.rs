@@ -53,6 +53,9 @@ impl Census {
         let Some(entry) = self.entries.get_mut(node) else { return };
         if entry.reputation.is_none() {
             entry.reputation = Some(Reputation::new(now_ms, &rules));
+            // By the node's name, so that not everybody is asked at once after a restart.
+            let spread_ms = u64::from(u32::from_le_bytes([node.0[0], node.0[1], node.0[2], node.0[3]]));
+            entry.audit_ms = now_ms.saturating_add(spread_ms % self.config.audit.every_ms.max(1));
         }
         self.heard(node, now_ms);
     }

@@ -3,6 +3,7 @@
 
 mod bad_days;
 mod network;
+mod possession;
 
 use crate::{
     Authority, AuthorityError, CensusConfig, Controller, ControllerConfig, ControllerStatus, RegisteredCell,
@@ -150,8 +151,17 @@ struct Head {
 
 impl Head {
     async fn start(chain: Arc<Chain>, bind: SocketAddr) -> Self {
-        let overlay = overlay(CONTROLLER, bind, Vec::new()).await;
-        let config = ControllerConfig {
+        Self::start_as(CONTROLLER, chain, bind, |_| ()).await
+    }
+
+    async fn start_as(
+        seed: u8,
+        chain: Arc<Chain>,
+        bind: SocketAddr,
+        change: impl FnOnce(&mut ControllerConfig),
+    ) -> Self {
+        let overlay = overlay(seed, bind, Vec::new()).await;
+        let mut config = ControllerConfig {
             census: CensusConfig {
                 reputation: ReputationRules { lost_after_ms: 600, ..ReputationRules::default() },
                 settle_ms: 0,
@@ -161,6 +171,7 @@ impl Head {
             chain_every: Duration::from_millis(50),
             ..ControllerConfig::default()
         };
+        change(&mut config);
         let controller = Controller::start(config, overlay.dialer(), chain);
         let serving = overlay.serve(controller.protocols(), ServeLimits::default());
         Self { overlay, serving, controller }
@@ -233,8 +244,12 @@ struct Network {
 
 impl Network {
     async fn start(providers: u8) -> Self {
+        Self::start_with(providers, |_| ()).await
+    }
+
+    async fn start_with(providers: u8, change: impl FnOnce(&mut ControllerConfig)) -> Self {
         let chain = Chain::new();
-        let head = Head::start(chain.clone(), any_port()).await;
+        let head = Head::start_as(CONTROLLER, chain.clone(), any_port(), change).await;
         let mut peers = Vec::new();
         for seed in 1..=providers {
             peers.push(Peer::start(seed, &chain, vec![head.overlay.info()], 8 << 20).await);

@@ -1,11 +1,11 @@
 //! Deliveries that go well, and their receipts.
 
 use super::*;
-use chainflix_cell::Keystream;
+use chainflix_cell::{Keystream, verify_path};
 use chainflix_overlay::{
     Alpn, PathKind, StreamError, Verdict,
     cell::Refusal,
-    store::{StoreError, StoreRefusal, delete_cell, get_cell, put_cell},
+    store::{StoreError, StoreRefusal, delete_cell, get_cell, put_cell, show_chunk},
 };
 use chainflix_primitives::{CHUNK_BYTES, Digest};
 
@@ -162,6 +162,31 @@ async fn garbage_is_refused_and_strangers_may_not_touch_the_store() {
     assert!(matches!(error, StoreError::Refused { refusal: StoreRefusal::NoRoom, .. }), "{error:?}");
     delete_cell(&controller.dialer(), node, cell).await.unwrap();
     assert_eq!(peer.store.usage().cells, 0);
+    controller.close().await;
+    viewer.close().await;
+}
+
+#[tokio::test]
+async fn a_controller_is_shown_any_chunk_of_what_is_held() {
+    let viewer = overlay(1).await;
+    let peer = Peer::start(10, &viewer.dialer()).await;
+    let node = peer.overlay.node_id();
+    let (cell, bytes) = sealed(100_000);
+    peer.hold(cell, &bytes);
+    let controller = overlay(100).await;
+    introduce(&peer.overlay, 10, &controller.dialer());
+    let show = |dialer: Dialer, cell, chunk| async move { show_chunk(&dialer, node, cell, chunk).await };
+    for chunk in 0..7 {
+        let shown = show(controller.dialer(), cell, chunk).await.unwrap();
+        assert!(verify_path(&cell, 100_000, chunk, &shown.sealed, &shown.path), "chunk {chunk}");
+    }
+    let refused = |error: StoreError| match error {
+        StoreError::Refused { refusal, .. } => refusal,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(refused(show(controller.dialer(), cell, 7).await.unwrap_err()), StoreRefusal::Malformed);
+    assert_eq!(refused(show(controller.dialer(), CellId([1; 32]), 0).await.unwrap_err()), StoreRefusal::NotHeld);
+    assert_eq!(refused(show(viewer.dialer(), cell, 0).await.unwrap_err()), StoreRefusal::NotAllowed);
     controller.close().await;
     viewer.close().await;
 }

@@ -1,0 +1,117 @@
+//! Providers have to show what they say they hold.
+
+use super::*;
+use crate::AuditRules;
+use chainflix_overlay::{
+    Alpn, PeerStream, Protocol,
+    control::{Announcement, Heartbeat, HeldCell, InventoryPage, ProviderMode, announce, heartbeat, inventory},
+    store::{STORE_FRAME_BYTES_MAX, StoreAnswer, StoreRefusal, StoreRequest},
+};
+use chainflix_primitives::OpenedChunk;
+use std::sync::atomic::AtomicUsize;
+use tokio::task::JoinHandle;
+
+/// Says that it holds a cell, takes part in everything, and shows bytes of its own making.
+struct Liar {
+    overlay: Overlay,
+    serving: Serving,
+    store: Arc<LyingStore>,
+    heart: JoinHandle<()>,
+}
+
+#[derive(Default)]
+struct LyingStore {
+    shown: AtomicUsize,
+    offered: AtomicUsize,
+}
+
+impl Protocol for LyingStore {
+    fn alpn(&self) -> Alpn {
+        Alpn::Store
+    }
+
+    fn serve(self: Arc<Self>, mut stream: PeerStream) -> BoxFuture<'static, ()> {
+        Box::pin(async move {
+            let request: StoreRequest = stream.read_frame(STORE_FRAME_BYTES_MAX).await.unwrap();
+            let answer = match request {
+                StoreRequest::Show { .. } => StoreAnswer::Showing,
+                _ => StoreAnswer::Refused(StoreRefusal::Busy),
+            };
+            let count = if answer == StoreAnswer::Showing { &self.shown } else { &self.offered };
+            count.fetch_add(1, Ordering::SeqCst);
+            // Who asked may have stopped listening.
+            let _ = stream.write_frame(&answer).await;
+            let _ = stream.write_frame(&OpenedChunk { sealed: vec![1; 16 << 10], path: Vec::new() }).await;
+            stream.finish();
+        })
+    }
+}
+
+impl Liar {
+    async fn enter(seed: u8, head: &Head, cell: CellId, size: u64) -> Self {
+        let overlay = overlay(seed, any_port(), vec![head.overlay.info()]).await;
+        let store = Arc::new(LyingStore::default());
+        let serving = overlay.serve(vec![store.clone()], ServeLimits::default());
+        let (dialer, controller) = (overlay.dialer(), head.overlay.node_id());
+        let card = ProviderCard {
+            account: account(seed).address(),
+            node: overlay.node_id(),
+            box_key: BoxKey::from_bytes([seed; 32]).public_key(),
+            region: String::new(),
+        };
+        let words = Announcement {
+            card: Signed::new(card, &account(seed)),
+            sequence: 1,
+            quota_bytes: 1 << 40,
+            used_bytes: size,
+        };
+        announce(&dialer, controller, words).await.unwrap();
+        let page = InventoryPage { sequence: 1, cells: vec![HeldCell { cell, size }], last: true };
+        inventory(&dialer, controller, page).await.unwrap();
+        let heart = tokio::spawn(async move {
+            let words = Heartbeat { sequence: 1, mode: ProviderMode::Open, quota_bytes: 1 << 40, used_bytes: size };
+            while heartbeat(&dialer, controller, words).await.is_ok() {
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+        });
+        Self { overlay, serving, store, heart }
+    }
+
+    async fn stop(self) {
+        self.heart.abort();
+        self.serving.stop().await;
+        self.overlay.close().await;
+    }
+}
+
+#[tokio::test]
+async fn who_cannot_show_what_it_holds_is_named_to_nobody_and_gets_nothing() {
+    let network = Network::start_with(2, |config| {
+        config.census.audit = AuditRules { every_ms: 100, again_ms: 100, patience_ms: 2_000 };
+        config.census.reputation = ReputationRules {
+            memory_permille: 500,
+            disqualified_permille: 0,
+            vetting_audits: 3,
+            vetting_ms: 0,
+            ..config.census.reputation
+        };
+    })
+    .await;
+    let (cell, bytes) = sealed(100_000);
+    network.publish(cell, &bytes).await.unwrap();
+    let film = RegisteredFilm { magnet: Magnet([3; 32]), cells: vec![RegisteredCell { cell, size: 100_000 }] };
+    network.chain.films.lock().unwrap().push(film);
+    let liar = Liar::enter(20, &network.head, cell, 100_000).await;
+    network.head.until(|status| status.census.providers_suspended == 1 && status.census.providers_vetted == 2).await;
+    assert!(liar.store.shown.load(Ordering::SeqCst) > 0);
+    for _ in 0..5 {
+        let source = network.source(0, Vec::new()).await.unwrap();
+        assert_ne!(source.grant.body.provider_node, liar.overlay.node_id());
+    }
+    // It has by far the most room, and is offered nothing.
+    let (cell, bytes) = sealed(50_000);
+    assert_eq!(network.publish(cell, &bytes).await.unwrap(), 2);
+    assert_eq!(liar.store.offered.load(Ordering::SeqCst), 0);
+    liar.stop().await;
+    network.stop().await;
+}
