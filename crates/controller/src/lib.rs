@@ -11,7 +11,8 @@
 //! ```
 //!
 //! Nothing is persistent: what a controller knows it is told again by providers that notice it was gone. So several
-//! controllers can serve one network, each with its own view. What goes where is decided in `chainflix_placement`; [`Census`]
+//! controllers can serve one network, each with its own view: providers tell all of them the same, all draw by the same seed,
+//! and they take turns to delete. What goes where is decided in `chainflix_placement`; [`Census`]
 //! turns what providers, publishers, viewers and the chain say into its events. Both are pure: no clock, no socket, time is an
 //! argument. What the chain has to say comes through the [`Authority`] trait. Left out: copies straight between providers,
 //! trust that outlives a restart.
@@ -30,7 +31,7 @@ mod upload;
 mod work;
 
 pub use authority::{Authority, AuthorityError, RegisteredCell, RegisteredFilm};
-pub use census::{Audit, AuditRules, Census, CensusConfig, CensusError, CensusStatus, Orders, Placing};
+pub use census::{Audit, AuditRules, Census, CensusConfig, CensusError, CensusStatus, Orders, Placing, Turns};
 pub use controller::{Controller, ControllerConfig, ControllerStatus};
 
 #[cfg(test)]

@@ -76,8 +76,8 @@ impl Worker {
     async fn delete(self, orders: Vec<DropOrder>) {
         for DropOrder { cell, node } in orders {
             // Others may have lost theirs while we were busy.
-            let surplus = self.registry.step(move |state, _| state.census.is_surplus(&cell)).await;
-            if surplus != Ok(true) {
+            let may_drop = self.registry.step(move |state, now_ms| state.census.may_drop(&cell, now_ms)).await;
+            if may_drop != Ok(true) {
                 continue;
             }
             match delete_cell(&self.dialer, node, cell).await {

@@ -120,8 +120,11 @@ pub struct ControllerAt {
 pub struct ControllerConfig {
     /// JSON-RPC of validators.
     pub rpcs: Vec<String>,
-    /// Providers that hold each cell.
+    /// Providers that hold each cell at least.
     pub copies: u32,
+    /// The other controllers of the network: all take turns to delete what is too much.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub other_controllers: Vec<NodeId>,
     /// Its place in the overlay.
     pub overlay: OverlayConfig,
 }

@@ -3,9 +3,11 @@
 use crate::{config::ControllerConfig, overlay, role::Shutdown};
 use anyhow::{Context as _, Result};
 use chainflix_contracts::{IRegistry, REGISTRY_ADDRESS, SolCall};
-use chainflix_controller::{Authority, AuthorityError, CensusConfig, Controller, RegisteredCell, RegisteredFilm};
+use chainflix_controller::{
+    Authority, AuthorityError, CensusConfig, Controller, RegisteredCell, RegisteredFilm, Turns,
+};
 use chainflix_overlay::{ServeLimits, control::ProviderCard};
-use chainflix_primitives::{AccountAddress, BlockHash, Grant, GrantRequest, Magnet, Manifest, Signed};
+use chainflix_primitives::{AccountAddress, BlockHash, Grant, GrantRequest, Magnet, Manifest, NodeId, Signed};
 use chainflix_rpc::{
     Client, ClientError,
     client::CallRequest,
@@ -13,12 +15,15 @@ use chainflix_rpc::{
 };
 use futures::future::{BoxFuture, FutureExt as _};
 use std::{
-    collections::HashMap,
+    collections::{BTreeSet, HashMap},
     sync::{Arc, Mutex, PoisonError},
 };
 
 /// Most manifests kept; when it is full the cache starts anew.
 const MANIFESTS_MAX: usize = 512;
+/// Where there are other controllers: how long a cell is short before it is copied. What is uploaded to them, and what they
+/// copy, reaches its disks one after the other.
+const OTHERS_GRACE_MS: u64 = 30_000;
 /// Blocks that share one seed: about a minute of them.
 const SEED_BLOCKS: u64 = 30;
 
@@ -27,7 +32,11 @@ pub(crate) async fn run(config: ControllerConfig, mut shutdown: Shutdown) -> Res
     let authority = Arc::new(Chain { client: Client::new(&config.rpcs)?, manifests: Mutex::default() });
     let copies = u8::try_from(config.copies).context("a cell has at most 255 copies")?;
     // Places are told apart within this process only.
-    let census = CensusConfig { place_key: rand::random(), ..CensusConfig::with_copies(copies) };
+    let turns = turns(overlay.node_id(), &config.other_controllers);
+    let mut census = CensusConfig { place_key: rand::random(), turns, ..CensusConfig::with_copies(copies) };
+    if !config.other_controllers.is_empty() {
+        census.repair.grace_ms = OTHERS_GRACE_MS;
+    }
     let settings = chainflix_controller::ControllerConfig { census, ..Default::default() };
     let controller = Controller::start(settings, overlay.dialer(), authority);
     let serving = overlay.serve(controller.protocols(), ServeLimits::default());
@@ -36,6 +45,13 @@ pub(crate) async fn run(config: ControllerConfig, mut shutdown: Shutdown) -> Res
     serving.stop().await;
     overlay.close().await;
     Ok(())
+}
+
+/// This controller's turns to delete: all controllers know the order of their names.
+fn turns(node: NodeId, others: &[NodeId]) -> Turns {
+    let all: BTreeSet<NodeId> = others.iter().copied().chain([node]).collect();
+    // It is one of them.
+    Turns::new(all.range(..node).count(), all.len()).unwrap_or(Turns::ALONE)
 }
 
 /// The chain, through any of the validators.

@@ -40,6 +40,9 @@ pub struct CopyOrder {
 pub struct RepairRules {
     /// Where copies may go.
     pub placement: Rules,
+    /// How long a cell is short before it is mended, in milliseconds: where others order copies too, the news of theirs
+    /// may be on its way.
+    pub grace_ms: u64,
     /// How far a plan looks ahead, in milliseconds.
     pub window_ms: u64,
     /// Bytes a second from one source.
@@ -56,6 +59,7 @@ impl Default for RepairRules {
     fn default() -> Self {
         Self {
             placement: Rules::default(),
+            grace_ms: 0,
             window_ms: 60_000,
             // A quarter of a home uplink of 20 Mbit/s; viewers come first.
             source_bytes_per_s: 625_000,
@@ -71,7 +75,7 @@ impl Default for RepairRules {
 pub struct Plan {
     /// Copies to make, the most endangered cells first.
     pub copies: Vec<CopyOrder>,
-    /// Copies that wait for bandwidth.
+    /// Copies that wait for bandwidth, and cells that were not short for long enough.
     pub waiting: u64,
     /// Copies that no provider can take: no room, or none far enough from the others.
     pub homeless: u64,
@@ -110,7 +114,11 @@ impl Repair {
             if round.plan.copies.len() >= copies_max || self.total.free_from(now_ms) >= round.end_ms(&self.rules) {
                 break;
             }
-            self.mend(&mut round, cell);
+            let since_ms = picture.short_since(cell).unwrap_or(now_ms);
+            match now_ms.saturating_sub(since_ms) < self.rules.grace_ms {
+                true => round.plan.waiting += 1,
+                false => self.mend(&mut round, cell),
+            }
         }
         round.plan
     }

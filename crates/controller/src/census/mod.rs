@@ -20,9 +20,11 @@ mod numbers;
 mod orders;
 mod sharing;
 mod trust;
+mod turns;
 
 pub use audits::AuditRules;
 pub use numbers::{Audit, CensusConfig, CensusError, CensusStatus, Orders, Placing};
+pub use turns::Turns;
 
 use crate::authority::RegisteredFilm;
 use audience::Audience;

@@ -1,6 +1,6 @@
 //! What a census is told, and what it tells.
 
-use super::audits::AuditRules;
+use super::{audits::AuditRules, turns::Turns};
 use chainflix_placement::{
     PictureConfig,
     forecast::ForecastRules,
@@ -31,6 +31,8 @@ pub struct CensusConfig {
     pub audit: AuditRules,
     /// How sources are weighed.
     pub source: SourceRules,
+    /// When this controller may delete, next to others.
+    pub turns: Turns,
     /// Age of the census before it orders anything.
     pub settle_ms: u64,
     /// Part of its quota that a provider is given while it is vetted, in percent; 0 for nothing.
@@ -57,6 +59,7 @@ impl CensusConfig {
             forecast: ForecastRules::default(),
             audit: AuditRules::default(),
             source: SourceRules::default(),
+            turns: Turns::ALONE,
             settle_ms: 30_000,
             newcomer_percent: 1,
             // Viewers that one copy serves without a stall; few rules have more of them than fit here.

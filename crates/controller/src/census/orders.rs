@@ -71,13 +71,17 @@ impl Census {
             copies = self.gifts(now_ms, seed, copies_max);
         }
         copies.retain(|order| self.expect(&order.to, Held { cell: order.cell, size: order.size }, now_ms));
-        let drops = trim::plan(now_ms, &self.picture, &self.config.trim);
+        let drops = match self.config.turns.is_mine(now_ms) {
+            true => trim::plan(now_ms, &self.picture, &self.config.trim),
+            false => Vec::new(),
+        };
         Orders { copies, drops }
     }
 
-    /// Whether a cell still has more copies than it should.
-    pub fn is_surplus(&self, cell: &CellId) -> bool {
-        self.picture.find_cell(cell).is_some_and(|cell| self.picture.lack(cell).surplus > 0)
+    /// Whether a copy may be deleted: its cell still has more than it should, and it is still this controller's turn.
+    pub fn may_drop(&self, cell: &CellId, now_ms: u64) -> bool {
+        let turn = self.config.turns.is_mine(now_ms);
+        turn && self.picture.find_cell(cell).is_some_and(|cell| self.picture.lack(cell).surplus > 0)
     }
 
     fn repairs(&mut self, now_ms: u64, seed: &BlockHash, copies_max: usize) -> Vec<CopyOrder> {

@@ -330,12 +330,12 @@ fn demand_raises_copies_and_what_nobody_watches_goes_after_a_day() {
             fell_ms = Some(now_ms);
         }
         for drop in drops {
-            assert!(census.is_surplus(&drop.cell));
+            assert!(census.may_drop(&drop.cell, now_ms));
             census.lost(&drop.node, &drop.cell, now_ms);
         }
     }
     assert!(fell_ms.is_some_and(|fell_ms| fell_ms > DAY_MS + 4 * 3_600_000), "{fell_ms:?}");
-    assert_eq!((sources(&census, 1).len(), census.is_surplus(&cell(1))), (2, false), "the floor");
+    assert_eq!((sources(&census, 1).len(), census.may_drop(&cell(1), 0)), (2, false), "the floor");
 }
 
 #[test]
@@ -529,4 +529,43 @@ fn who_rests_or_is_silent_is_not_asked() {
     census.audit_all_at(0);
     let asked: Vec<NodeId> = census.audits(DAY_MS + 1, &SEED, 10).iter().map(|audit| audit.challenge.node).collect();
     assert_eq!(asked, [node(1)]);
+}
+
+#[test]
+fn two_controllers_that_heard_the_same_order_the_same_and_delete_in_turns() {
+    let told = |order: &mut dyn Iterator<Item = u8>, mine| {
+        let mut census = census_with_film(6, |config| {
+            trusting(config);
+            config.newcomer_percent = 0;
+            config.turns = Turns::new(mine, 2).unwrap();
+        });
+        for number in order {
+            // Cells 1 to 3 are short of one copy, cells 4 to 6 have one too many.
+            let cells: &[u8] = match number {
+                1 => &[1, 2, 3, 4, 5, 6],
+                2 | 3 => &[4, 5, 6],
+                _ => &[],
+            };
+            enter(&mut census, number, cells, 0);
+        }
+        census
+    };
+    let (mut first, mut second) = (told(&mut (1..=8), 0), told(&mut (1..=8).rev(), 1));
+    let targets = |census: &mut Census| {
+        let mut ordered: Vec<_> = copies(census, 1).into_iter().map(|(cell, _, to)| (cell, to)).collect();
+        ordered.sort_unstable();
+        ordered
+    };
+    let ordered = targets(&mut first);
+    assert_eq!((ordered.len(), &ordered), (3, &targets(&mut second)));
+    let turn_ms = 600_000;
+    let at_ms = 2 * DAY_MS / (2 * turn_ms) * (2 * turn_ms);
+    let drops = |census: &mut Census, now_ms| census.orders(now_ms, &SEED, 0).drops;
+    let mut both = [drops(&mut first, at_ms), drops(&mut second, at_ms + turn_ms)];
+    assert_eq!(both[0].len(), 3);
+    assert!(!second.may_drop(&both[0][0].cell, at_ms));
+    both.iter_mut().for_each(|drops| drops.sort_by_key(|drop| drop.cell));
+    assert_eq!(both[0], both[1], "and they would delete the same");
+    assert_eq!((drops(&mut second, at_ms), drops(&mut first, at_ms + turn_ms)), (vec![], vec![]));
+    assert_eq!(drops(&mut first, at_ms + turn_ms - 1), [], "time to hear of it");
 }

@@ -139,3 +139,44 @@ async fn who_leaves_may_go_when_others_have_what_it_held() {
     while delivery.next(&mut Vec::new()).await.unwrap() {}
     network.stop().await;
 }
+
+#[tokio::test]
+async fn one_of_two_controllers_is_enough() {
+    let chain = Chain::new();
+    let number = |mine| {
+        move |config: &mut ControllerConfig| {
+            config.census.turns = crate::Turns::new(mine, 2).unwrap();
+            config.census.repair.grace_ms = 300;
+        }
+    };
+    let first = Head::start_as(CONTROLLER, chain.clone(), any_port(), number(0)).await;
+    let second = Head::start_as(CONTROLLER + 1, chain.clone(), any_port(), number(1)).await;
+    let both = vec![first.overlay.info(), second.overlay.info()];
+    let mut peers = Vec::new();
+    for seed in 1..=3 {
+        peers.push(Peer::start(seed, &chain, both.clone(), 8 << 20).await);
+    }
+    for head in [&first, &second] {
+        head.until(|status| status.census.providers_alive == 3).await;
+    }
+    let guest = overlay(VIEWER, any_port(), both).await;
+    let mut network = Network { chain, head: first, peers, guest };
+    let (cell, bytes) = sealed(300_000);
+    network.publish(cell, &bytes).await.unwrap();
+    second.until(|status| status.census.cells == 1 && status.census.cells_short == 0).await;
+    assert_eq!(network.holders(&cell).len(), 2, "the second one does not make its own copies");
+
+    // The one that everybody asked goes, and then a provider.
+    let gone = std::mem::replace(&mut network.head, second);
+    gone.stop().await;
+    let lost = network.peers.remove(network.holders(&cell)[0]);
+    let silent = lost.overlay.node_id();
+    lost.stop().await;
+    network.head.until(|status| status.census.providers_alive == 2 && status.census.cells_short == 0).await;
+    assert_eq!(network.holders(&cell).len(), 2);
+    let source = network.source(0, Vec::new()).await.unwrap();
+    assert_ne!(source.grant.body.provider_node, silent);
+    let mut delivery = network.fetch(&source).await;
+    while delivery.next(&mut Vec::new()).await.unwrap() {}
+    network.stop().await;
+}

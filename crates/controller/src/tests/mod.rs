@@ -264,7 +264,7 @@ impl Network {
     }
 
     fn controller(&self) -> NodeId {
-        NodeKey::from_bytes(&[CONTROLLER; 32]).node_id()
+        self.head.overlay.node_id()
     }
 
     async fn upload_as(&self, seed: u8, cell: CellId, size: u64) -> Result<Upload, ControlError> {

@@ -39,6 +39,8 @@ pub struct Picture {
     strays: usize,
     /// Cells with too few copies: the copies that count, and the number.
     short: BTreeSet<(u8, u32)>,
+    /// Since when each of them is.
+    short_since: BTreeMap<u32, u64>,
     /// Cells with too many, and since when.
     surplus: BTreeMap<u32, u64>,
     /// Cells on their way: to whom, and how many bytes were promised.
@@ -55,6 +57,7 @@ impl Picture {
             films: Table::new(config.films_max),
             strays: 0,
             short: BTreeSet::new(),
+            short_since: BTreeMap::new(),
             surplus: BTreeMap::new(),
             coming: BTreeMap::new(),
         }

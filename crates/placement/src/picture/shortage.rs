@@ -60,6 +60,11 @@ impl Picture {
         self.short.iter().map(|(_, cell)| CellIndex(*cell))
     }
 
+    /// Since when a cell has too few copies; `None` when it has enough.
+    pub fn short_since(&self, cell: CellIndex) -> Option<u64> {
+        self.short_since.get(&cell.0).copied()
+    }
+
     /// How many cells have too few copies.
     pub fn short_count(&self) -> usize {
         self.short.len()
@@ -100,6 +105,10 @@ impl Picture {
                 self.short.remove(&(before, number));
             }
             self.short.extend(short_at.map(|copies| (copies, number)));
+            match short_at {
+                Some(_) => _ = self.short_since.entry(number).or_insert(now_ms),
+                None => _ = self.short_since.remove(&number),
+            }
         }
         if lack.surplus > 0 {
             self.surplus.entry(number).or_insert(now_ms);

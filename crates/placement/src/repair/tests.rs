@@ -163,3 +163,22 @@ fn a_network_without_room_says_so() {
     let plan = Repair::new(unbounded()).plan(0, &picture, &SEED);
     assert_eq!((plan.copies.len(), plan.homeless), (0, 8));
 }
+
+#[test]
+fn a_cell_is_mended_after_its_grace() {
+    let mut picture = rehearsal().picture();
+    picture.apply(1_000, &Event::Lost(node(3))).unwrap();
+    let short = picture.short_count();
+    let mut repair = Repair::new(RepairRules { grace_ms: 500, ..unbounded() });
+    let plan = repair.plan(1_499, &picture, &SEED);
+    assert_eq!((plan.copies.len(), plan.waiting), (0, short as u64));
+    picture.apply(1_400, &Event::Lost(node(4))).unwrap();
+    let cells: std::collections::BTreeSet<_> =
+        repair.plan(1_500, &picture, &SEED).copies.iter().map(|order| order.cell).collect();
+    assert_eq!(cells.len(), short, "those of the second one are younger");
+    assert!(cells.iter().all(|cell| picture.short_since(picture.find_cell(cell).unwrap()) == Some(1_000)));
+    picture.apply(1_600, &Event::Back(node(3))).unwrap();
+    picture.apply(1_700, &Event::Lost(node(3))).unwrap();
+    let again = repair.plan(2_000, &picture, &SEED);
+    assert!(again.waiting > 0, "it was well in between: {}", again.waiting);
+}
