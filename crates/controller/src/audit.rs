@@ -14,10 +14,7 @@ use tracing::{debug, warn};
 /// Asks, and tells the census what came of it.
 pub(crate) async fn run(registry: Registry, dialer: Dialer, clock: Clock, audit: Audit) {
     let patience = Duration::from_millis(audit.challenge.deadline_ms.saturating_sub(clock.now_ms()));
-    let shown = match timeout(patience, ask(&dialer, &audit)).await {
-        Ok(shown) => shown,
-        Err(_) => None,
-    };
+    let shown = timeout(patience, ask(&dialer, &audit)).await.ok().flatten();
     let (provider, cell) = (audit.challenge.node, audit.challenge.cell);
     match shown {
         Some(true) => debug!(%provider, %cell, "shown"),
