@@ -6,7 +6,10 @@
 //! honest validators against each other by sending each something else. Only what is much too early ends a play, and
 //! everywhere, since its proof is passed on.
 
-use super::{Catalogue, Desk, PlayStatus, plays::Play};
+use super::{
+    Catalogue, Desk, PlayStatus,
+    plays::{Play, overlap_max_ms},
+};
 use crate::{
     CARRY_SLOTS_MAX, LedgerState, MinedCell, Refusal, ValidatorMessage, gossip::MESSAGE_BYTES_MAX, limits::Crowds,
     points,
@@ -241,8 +244,8 @@ impl Desk {
         if self.is_beyond_day(play) {
             return None;
         }
-        // One play at a time. Issuers' clocks decide here, which may be apart: a twelfth of a cell is forgiven.
-        if self.plays.is_overlapped(code, params.overlap_ms + params.cell_ms / 12) {
+        // One play at a time.
+        if self.plays.is_overlapped(code, overlap_max_ms(params)) {
             return None;
         }
         // The issuer wrote who is paid into the PlayCode: the chain must say the same.
@@ -322,4 +325,20 @@ fn operation(catalogue: &dyn Catalogue) -> Vec<chainflix_primitives::AccountAddr
     let mut operation = catalogue.operation();
     operation.truncate(OPERATION_MAX);
     operation
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::desk::tests::key;
+    use chainflix_primitives::AccountAddress;
+
+    #[test]
+    fn a_proposal_has_room_for_what_is_not_plays_and_for_little_more() {
+        let operation = vec![AccountAddress([1; 20]); OPERATION_MAX];
+        let proposal = SlotProposal { slot: 1, attempt: 0, plays: vec![], operation };
+        let message = ValidatorMessage::Proposal(Signed::new(proposal, &key(1)));
+        let bytes = message.encode().len();
+        assert!((bytes..bytes + 64).contains(&PROPOSAL_FRAME_BYTES), "{bytes} bytes");
+    }
 }

@@ -96,6 +96,12 @@ impl Span {
     }
 }
 
+/// For how long two plays of an account may run at a time: issuers' clocks decide, which may be apart, so a twelfth of a
+/// cell is forgiven.
+pub(super) fn overlap_max_ms(params: &ProtocolParams) -> u64 {
+    params.overlap_ms + params.cell_ms / 12
+}
+
 #[derive(Clone, Copy, Debug)]
 enum Due {
     /// A proof comes too late from here on.
@@ -359,15 +365,170 @@ impl Plays {
                 self.close(params, &id, PlayStatus::Refused(why));
             }
             Due::Vote(id) => self.close(params, &id, PlayStatus::Refused(Refusal::Outvoted)),
-            Due::Story(id) => {
-                let Some(Entry::Closed(closed)) = self.entries.remove(&id) else { return };
-                if let Some(ids) = self.by_account.get_mut(&closed.account) {
-                    ids.retain(|other| *other != id);
-                    if ids.is_empty() {
-                        self.by_account.remove(&closed.account);
-                    }
-                }
+            Due::Story(id) => self.forget(params, &id),
+        }
+    }
+
+    /// Forgets a closed play. What is held false for overlapping it is refused: nobody will remember why it was false.
+    fn forget(&mut self, params: &ProtocolParams, id: &PlayId) {
+        let Some(Entry::Closed(Closed { account, span, .. })) = self.entries.get(id) else { return };
+        let (account, span) = (*account, *span);
+        let spans = self.of(&account).map(|play| Span::of(&play.code.body));
+        let overlaps =
+            |other: &Span| span.is_some_and(|span| span < *other && span.overlap_ms(other) > overlap_max_ms(params));
+        let overlapping: Vec<PlayId> = spans.filter(overlaps).map(|span| span.play).collect();
+        for play in overlapping {
+            self.close(params, &play, PlayStatus::Refused(Refusal::Outvoted));
+        }
+        self.entries.remove(id);
+        if let Some(ids) = self.by_account.get_mut(&account) {
+            ids.retain(|other| other != id);
+            if ids.is_empty() {
+                self.by_account.remove(&account);
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::desk::tests::{START_MS, code, key};
+    use chainflix_primitives::Digest;
+
+    fn play(id: u16, starts_ms: u64) -> Play {
+        let id = PlayId(std::array::from_fn(|byte| id.to_be_bytes()[byte % 2]));
+        Play {
+            code: Signed::new(PlayCode { id, issued_ms: starts_ms, starts_ms, ..code() }, &key(100)),
+            issuer: 0,
+            starts_ms,
+            head: 0,
+            origin: None,
+            tag: None,
+            day: 0,
+            of_home: 0,
+            standings: (0, 0),
+            proof: None,
+            mistake: None,
+        }
+    }
+
+    fn prove(plays: &mut Plays, play: &PlayCode, slot: u64) {
+        let data = PlayData {
+            play: play.id,
+            slot,
+            download_key: play.download_key,
+            hash: Digest([0; 32]),
+            point_blocks: vec![],
+            nonce: 0,
+        };
+        plays.prove(&ProtocolParams::default(), START_MS, Signed::new(data, &key(60)), 0);
+    }
+
+    fn refused() -> PlayStatus {
+        PlayStatus::Refused(Refusal::Superseded)
+    }
+
+    #[test]
+    fn no_account_fills_a_desk() {
+        let (params, account, other) = (ProtocolParams::default(), code().account, AccountAddress([99; 20]));
+        let mut plays = Plays::default();
+        for id in 0..HEARD_PER_ACCOUNT_MAX as u16 {
+            assert!(plays.has_room_for(&account), "play {id}");
+            plays.insert(&params, play(id, START_MS));
+        }
+        assert!(!plays.has_room_for(&account) && plays.has_room_for(&other));
+        assert_eq!((plays.open(), plays.remembered(&account), HEARD_PER_ACCOUNT_MAX), (256, 256, 256));
+        let mut full = Plays::with_room(1);
+        assert!(full.has_room_for(&other));
+        full.insert(&params, play(1, START_MS));
+        assert!(!full.has_room_for(&other));
+    }
+
+    #[test]
+    fn of_two_plays_at_a_time_the_one_that_began_first_counts() {
+        let params = ProtocolParams::default();
+        let (first, second) = (play(2, START_MS), play(1, START_MS + 50_000));
+        let codes = [first.code.body.clone(), second.code.body.clone()];
+        let mut plays = Plays::default();
+        plays.insert(&params, first);
+        plays.insert(&params, second);
+        let overlapped = |plays: &Plays, allowed_ms| codes.clone().map(|code| plays.is_overlapped(&code, allowed_ms));
+        assert_eq!(overlapped(&plays, 0), [false, false], "neither is proved");
+        codes.iter().for_each(|code| prove(&mut plays, code, 4));
+        assert_eq!(overlapped(&plays, 10_000), [false, false], "as much as is allowed");
+        assert_eq!(overlapped(&plays, 9_999), [false, true]);
+        plays.carry(&params, &codes[0], 1);
+        assert_eq!(overlapped(&plays, 9_999), [false, true], "what was carried was watched");
+    }
+
+    #[test]
+    fn of_two_plays_that_begin_together_the_lower_name_counts_and_what_is_refused_holds_up_none() {
+        let params = ProtocolParams::default();
+        let codes = [play(1, START_MS), play(2, START_MS)].map(|play| play.code.body);
+        let mut plays = Plays::default();
+        (1..3).for_each(|id| plays.insert(&params, play(id, START_MS)));
+        codes.iter().for_each(|code| prove(&mut plays, code, 4));
+        assert_eq!(codes.clone().map(|code| plays.is_overlapped(&code, 0)), [false, true]);
+        plays.close(&params, &codes[0].id, refused());
+        assert!(!plays.is_overlapped(&codes[1], 0));
+    }
+
+    #[test]
+    fn what_overlaps_a_carried_play_is_not_held_true_when_that_one_is_forgotten() {
+        let params = ProtocolParams::default();
+        for (apart_ms, waits) in [(49_999, false), (50_000, true)] {
+            let [first, second] = [play(1, START_MS), play(2, START_MS + apart_ms)];
+            let codes = [first.code.body.clone(), second.code.body.clone()];
+            let mut plays = Plays::default();
+            plays.insert(&params, first);
+            plays.insert(&params, second);
+            prove(&mut plays, &codes[0], 4);
+            plays.carry(&params, &codes[0], 1);
+            prove(&mut plays, &codes[1], 9);
+            // A play is remembered for ten slots after its last moment.
+            let forgotten_ms = START_MS + 90_000 + 10 * params.slot_ms;
+            plays.expire(&params, forgotten_ms - 1);
+            assert!(plays.knows(&codes[0].id));
+            assert_eq!(plays.status(&codes[1].id), Some(PlayStatus::Proved));
+            plays.expire(&params, forgotten_ms);
+            assert!(!plays.knows(&codes[0].id));
+            let expected = if waits { PlayStatus::Proved } else { PlayStatus::Refused(Refusal::Outvoted) };
+            assert_eq!(plays.status(&codes[1].id), Some(expected), "{apart_ms} ms after the first");
+        }
+    }
+
+    #[test]
+    fn a_proved_play_waits_until_the_last_slot_that_may_carry_it_had_its_vote() {
+        let (params, mut plays) = (ProtocolParams::default(), Plays::default());
+        let code = play(1, START_MS).code.body;
+        plays.insert(&params, play(1, START_MS));
+        prove(&mut plays, &code, 4);
+        // It ended in slot 4; slot 12 may still list it, and its last proposer has its turn until slot 13 is over.
+        let last_ms = START_MS + 14 * params.slot_ms;
+        plays.expire(&params, last_ms - 1);
+        assert_eq!(plays.status(&code.id), Some(PlayStatus::Proved));
+        plays.expire(&params, last_ms);
+        assert_eq!(plays.status(&code.id), Some(PlayStatus::Refused(Refusal::Outvoted)));
+        let refused: Vec<_> = plays.take_refused(last_ms).map(|refused| (refused.at_ms, refused.play)).collect();
+        assert_eq!(refused, [(last_ms, Some(code.id))]);
+    }
+
+    #[test]
+    fn a_play_that_was_not_counted_for_its_home_takes_nothing_back() {
+        let (params, mut plays) = (ProtocolParams::default(), Plays::default());
+        plays.homes = HomeDays::with_room(1);
+        let of = |id: u16, home: u8| {
+            let tag = OriginTag { home: [home; 8], network: [home; 8], allocation: None };
+            Play { tag: Some(tag), ..play(id, START_MS) }
+        };
+        let id = |play: u16| of(play, 0).code.body.id;
+        plays.insert(&params, of(1, 1));
+        plays.insert(&params, of(2, 2));
+        assert_eq!((plays.homes().count(0, &[1; 8]), plays.homes().count(0, &[2; 8])), (1, 0), "there is room for one");
+        plays.close(&params, &id(1), refused());
+        plays.insert(&params, of(3, 2));
+        plays.close(&params, &id(2), refused());
+        assert_eq!(plays.homes().count(0, &[2; 8]), 1, "the third play");
     }
 }
