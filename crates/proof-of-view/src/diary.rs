@@ -174,6 +174,23 @@ mod tests {
     }
 
     #[test]
+    fn a_diary_with_a_note_or_a_refusal_is_not_empty() {
+        let mut noted = Diary::default();
+        assert!(noted.is_empty());
+        noted.notes.push(&note(1));
+        assert!(!noted.is_empty());
+        let refused = RefusedPlay {
+            at_ms: 1,
+            account: AccountAddress([1; 20]),
+            play: None,
+            magnet: Magnet([2; 32]),
+            cell_index: 3,
+            refusal: Refusal::AlreadyMined,
+        };
+        assert!(!Diary { refused: vec![refused], ..Diary::default() }.is_empty());
+    }
+
+    #[test]
     fn a_refusal_comes_back_with_its_numbers() {
         for refusal in [
             Refusal::TooEarly { early_ms: 7 },

@@ -235,6 +235,16 @@ mod tests {
     }
 
     #[test]
+    fn a_claim_that_ends_with_a_chunk_says_nothing_of_the_next() {
+        let delivered = Delivered::new();
+        let (all, liar) = (delivered.claim(0, SIZE, &[]), delivered.claim(0, SIZE, &[70_000]));
+        let some = delivered.claim(0, 4 * CHUNK_BYTES as usize, &[]);
+        assert_eq!(delivered.judge(&some, &all, 4), Err(EvidenceError::Chunk), "nobody lied");
+        assert_eq!(delivered.judge(&some, &liar, 4), Ok(Verdict::ProviderFalse));
+        assert_eq!(delivered.judge(&liar, &some, 4), Ok(Verdict::ViewerFalse));
+    }
+
+    #[test]
     fn garbage_decides_nothing() {
         let delivered = Delivered::new();
         let (honest, liar) = (delivered.claim(0, SIZE, &[]), delivered.claim(0, SIZE, &[40_000]));

@@ -57,3 +57,20 @@ impl ValidatorMessage {
         borsh::from_slice(bytes).ok()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_of_the_largest_size_is_read_and_none_beyond() {
+        let of = |bytes: usize| {
+            let overhead = ValidatorMessage::Key(KeyMessage(vec![])).encode().len();
+            ValidatorMessage::Key(KeyMessage(vec![7; bytes - overhead]))
+        };
+        let largest = of(MESSAGE_BYTES_MAX);
+        assert_eq!(largest.encode().len(), 6 << 20);
+        assert_eq!(ValidatorMessage::decode(&largest.encode()), Some(largest));
+        assert_eq!(ValidatorMessage::decode(&of(MESSAGE_BYTES_MAX + 1).encode()), None);
+    }
+}

@@ -353,6 +353,210 @@ fn disjoint(mut ranges: Vec<Range>) -> (Vec<ProviderShare>, u64) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use chainflix_cell::ChunkHashes;
+    use chainflix_primitives::{AccountKey, CHUNK_BYTES, Digest, Magnet, NetworkSecret, NodeId, SealedKey};
+
+    const SIZE: u64 = 10 * CHUNK_BYTES;
+    const VIEWER: u8 = 1;
+    const CELL: CellId = CellId([9; 32]);
+
+    fn key(n: u8) -> AccountKey {
+        AccountKey::from_bytes(&[n; 32]).unwrap()
+    }
+
+    fn grant(name: u8, provider: u8, from_byte: u64) -> Grant {
+        Grant {
+            id: GrantId([name; 16]),
+            viewer: key(VIEWER).address(),
+            magnet: Magnet([3; 32]),
+            cell_index: 0,
+            cell: CELL,
+            size: SIZE,
+            from_byte,
+            provider: key(provider).address(),
+            provider_node: NodeId([provider; 32]),
+            expires_ms: 1_000_000,
+            viewer_secret: SealedKey([0; 80]),
+            provider_key: SealedKey([0; 80]),
+        }
+    }
+
+    fn receipt(grant: &Grant, end: u64) -> Receipt {
+        Receipt {
+            grant: grant.id,
+            viewer: grant.viewer,
+            provider: grant.provider,
+            cell: grant.cell,
+            start: grant.from_byte,
+            end,
+            delivered_hash: Digest([7; 32]),
+        }
+    }
+
+    /// Deliveries of one cell to one viewer, each from a byte up to another, for which both sides signed.
+    fn delivered(deliveries: &[(u8, u64, u64)]) -> Grants {
+        let mut grants = Grants::default();
+        for (name, &(provider, start, end)) in (0..).zip(deliveries) {
+            let grant = grant(name, provider, start);
+            grants.add(&ProtocolParams::default(), grant.clone()).unwrap();
+            for signer in [VIEWER, provider] {
+                let answer = grants.receive(&Signed::new(receipt(&grant, end), &key(signer)));
+                assert_eq!(answer, Ok(Received { is_new: true, differs: false }));
+            }
+        }
+        grants
+    }
+
+    fn shares(grants: &Grants, needed_permille: u64, size: u64) -> Result<Vec<ProviderShare>, Refusal> {
+        let params = ProtocolParams { receipt_coverage_permille: needed_permille, ..Default::default() };
+        grants.shares(&params, &key(VIEWER).address(), &CELL, size)
+    }
+
+    #[test]
+    fn a_receipt_is_of_a_range_of_its_own_grant() {
+        let mut grants = Grants::default();
+        let grant = grant(1, 50, CHUNK_BYTES);
+        grants.add(&ProtocolParams::default(), grant.clone()).unwrap();
+        let mut said = |bend: fn(&mut Receipt)| {
+            let mut receipt = receipt(&grant, SIZE);
+            bend(&mut receipt);
+            grants.receive(&Signed::new(receipt, &key(VIEWER)))
+        };
+        let malformed = Err(Refusal::Malformed { what: "the receipt's range" });
+        assert_eq!(said(|receipt| receipt.start = 0), malformed, "before the grant's first byte");
+        assert_eq!(said(|receipt| receipt.start += CHUNK_BYTES), malformed, "behind it");
+        assert_eq!(said(|receipt| receipt.end = receipt.start), malformed, "nothing");
+        assert_eq!(said(|receipt| receipt.end = 0), malformed, "less than nothing");
+        assert_eq!(said(|receipt| receipt.end += 1), malformed, "more than the cell");
+        let other = Err(Refusal::OtherGrant);
+        assert_eq!(said(|receipt| receipt.viewer = AccountAddress([8; 20])), other);
+        assert_eq!(said(|receipt| receipt.provider = AccountAddress([8; 20])), other);
+        assert_eq!(said(|receipt| receipt.cell = CellId([8; 32])), other);
+        assert_eq!(said(|receipt| receipt.grant = GrantId([8; 16])), Err(Refusal::UnknownGrant));
+        assert_eq!(said(|receipt| receipt.end = receipt.start + 1), Ok(Received { is_new: true, differs: false }));
+        assert_eq!(said(|_| ()), Ok(Received { is_new: false, differs: false }), "the first word of a side counts");
+    }
+
+    #[test]
+    fn a_viewer_that_serves_itself_signs_once_for_both_sides() {
+        let mut grants = Grants::default();
+        let grant = grant(1, VIEWER, 0);
+        grants.add(&ProtocolParams::default(), grant.clone()).unwrap();
+        let said = Signed::new(receipt(&grant, SIZE), &key(VIEWER));
+        assert_eq!(grants.receive(&said), Ok(Received { is_new: true, differs: false }));
+        assert_eq!(grants.receive(&said), Ok(Received { is_new: false, differs: false }));
+        let paid = ProviderShare { provider: grant.provider, bytes: SIZE };
+        assert_eq!(shares(&grants, 1000, SIZE), Ok(vec![paid]));
+    }
+
+    #[test]
+    fn receipts_must_cover_what_genesis_wants() {
+        let half = delivered(&[(50, 0, SIZE / 2)]);
+        let paid = vec![ProviderShare { provider: key(50).address(), bytes: SIZE / 2 }];
+        assert_eq!(shares(&half, 500, SIZE), Ok(paid), "exactly enough");
+        let missing =
+            |covered_permille, needed_permille| Err(Refusal::ReceiptsMissing { covered_permille, needed_permille });
+        assert_eq!(shares(&half, 501, SIZE), missing(500, 501));
+        assert_eq!(shares(&half, 1, SIZE).map(|shares| shares.len()), Ok(1));
+        assert_eq!(shares(&half, 500, SIZE + 164), missing(499, 500), "rounded down");
+        let one_side = Grants::default();
+        assert_eq!(shares(&one_side, 0, 0), Ok(vec![]), "a cell of no bytes divides nothing");
+    }
+
+    #[test]
+    fn a_grant_is_remembered_as_long_as_its_play_may_be_proved() {
+        let params = ProtocolParams::default();
+        let mut grants = delivered(&[(50, 0, SIZE), (51, 0, SIZE)]);
+        let later = Grant { expires_ms: 1_000_001, ..grant(9, 52, 0) };
+        grants.add(&params, later.clone()).unwrap();
+        for signer in [VIEWER, 52] {
+            grants.receive(&Signed::new(receipt(&later, SIZE / 2), &key(signer))).unwrap();
+        }
+        // It ends, a play of a minute begins, its proof comes after one and a half, and two slots are for the vote.
+        let forget_ms = 1_000_000 + 90_000 + 2 * 14_400;
+        grants.expire(forget_ms - 1);
+        assert!(shares(&grants, 1000, SIZE).is_ok() && grants.get(&GrantId([0; 16])).is_some());
+        grants.expire(forget_ms);
+        assert!(grants.get(&GrantId([0; 16])).is_none() && grants.get(&GrantId([1; 16])).is_none());
+        assert_eq!(grants.get(&later.id), Some(&later), "its time is to come");
+        let paid = ProviderShare { provider: later.provider, bytes: SIZE / 2 };
+        assert_eq!(shares(&grants, 500, SIZE), Ok(vec![paid]), "what is forgotten pays nobody");
+        grants.expire(forget_ms + 1);
+        assert_eq!((grants.entries.len(), grants.by_cell.len(), grants.by_time.len()), (0, 0, 0));
+    }
+
+    #[test]
+    fn a_grant_is_entered_once_and_a_full_house_takes_no_more() {
+        let params = ProtocolParams::default();
+        let mut grants = Grants::with_room(2);
+        for _ in 0..2 {
+            assert_eq!(grants.add(&params, grant(1, 50, 0)), Ok(()));
+        }
+        assert_eq!((grants.entries.len(), grants.by_time.values().map(Vec::len).sum::<usize>()), (1, 1));
+        assert_eq!(grants.add(&params, grant(2, 50, 0)), Ok(()));
+        assert_eq!(grants.add(&params, grant(3, 50, 0)), Err(Refusal::Busy { retry_ms: params.slot_ms }));
+    }
+
+    /// A side tells its own story of a delivery, and shows the hashes behind it.
+    fn dispute(grants: &mut Grants, grant: &Grant, signer: u8, now_ms: u64) -> Result<DisputeState, Refusal> {
+        let key_of = NetworkSecret::from_bytes([1; 32]).view_key(&grant.viewer, &grant.magnet).download_key(&CELL);
+        let bytes = vec![signer; 2 * CHUNK_BYTES as usize];
+        let hashes = ChunkHashes::of(&bytes);
+        let said = Receipt { delivered_hash: Digest(hashes.root().0), ..receipt(grant, 2 * CHUNK_BYTES) };
+        grants.receive(&Signed::new(said, &key(signer))).unwrap();
+        let (hashes, download_key) = (hashes.encode(), *key_of.expose());
+        let evidence = Evidence { grant: grant.id, hashes, opened: None, download_key };
+        let evidence = Signed::new(evidence, &key(signer));
+        grants.dispute(&ProtocolParams::default(), now_ms, &evidence, &key_of).map(|(state, _)| state)
+    }
+
+    #[test]
+    fn disputes_hold_so_many_hashes_and_no_more() {
+        let params = ProtocolParams::default();
+        let mut grants = Grants::default();
+        // Each grant was answered by its provider; then the viewer tells another story and shows it.
+        let disputed = |grants: &mut Grants, n: u16, expires_ms| {
+            let id = GrantId(std::array::from_fn(|byte| n.to_be_bytes()[byte % 2]));
+            let grant = Grant { id, expires_ms, ..grant(0, 50, 0) };
+            grants.add(&params, grant.clone()).unwrap();
+            grants.receive(&Signed::new(receipt(&grant, 2 * CHUNK_BYTES), &key(50))).unwrap();
+            dispute(grants, &grant, VIEWER, 0)
+        };
+        for n in 0..CLAIMS_MAX as u16 {
+            assert_eq!(disputed(&mut grants, n, 1_000_000 + u64::from(n)), Ok(DisputeState::Waiting), "dispute {n}");
+        }
+        let busy = Err(Refusal::Busy { retry_ms: params.slot_ms });
+        assert_eq!(disputed(&mut grants, 1_000, 2_000_000), busy);
+        // What is shown already may be shown again, and what is forgotten makes room for one.
+        assert_eq!(disputed(&mut grants, 5, 0), Ok(DisputeState::Waiting));
+        let forget_ms = grants.by_time.keys().next().copied().unwrap();
+        grants.expire(forget_ms);
+        assert_eq!(grants.claims, CLAIMS_MAX - 1);
+        assert_eq!(disputed(&mut grants, 1_000, 2_000_000), Ok(DisputeState::Waiting));
+        assert_eq!(disputed(&mut grants, 1_001, 2_000_000), busy);
+    }
+
+    #[test]
+    fn bytes_of_more_providers_than_a_record_names_count_for_nobody() {
+        let part = SIZE / 10;
+        let piece = |n: u64| (50 + n as u8, n * part, (n + 1) * part);
+        let grants = delivered(&[piece(0), piece(1), piece(2), piece(3), piece(4), (50, 5 * part, 6 * part)]);
+        let shares = shares(&grants, 500, SIZE).unwrap();
+        let bytes: std::collections::BTreeMap<_, _> =
+            shares.iter().map(|share| (share.provider, share.bytes)).collect();
+        let expected = [(50, 2), (51, 1), (52, 1), (53, 1)].map(|(n, parts)| (key(n).address(), parts * part));
+        assert_eq!(bytes, expected.into(), "the fifth is left out, and the first served once more");
+    }
+
+    #[test]
+    fn whoever_adds_no_byte_has_no_share() {
+        let account = |n| Some(AccountAddress([n; 20]));
+        let (shares, covered) = disjoint(vec![(0, 60, account(1)), (10, 60, account(2)), (60, 60, account(3))]);
+        assert_eq!((shares, covered), (vec![ProviderShare { provider: AccountAddress([1; 20]), bytes: 60 }], 60));
+        // A range inside another one does not take back what was covered.
+        let (_, covered) = disjoint(vec![(0, 100, account(1)), (10, 20, account(2)), (50, 110, account(3))]);
+        assert_eq!(covered, 110);
+    }
 
     #[test]
     fn no_byte_is_paid_twice() {

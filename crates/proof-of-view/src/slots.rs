@@ -203,3 +203,6 @@ impl Slots {
         self.early.retain(|(slot, _, _), _| keep(*slot));
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -136,3 +136,82 @@ impl Watch {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::desk::tests::{SIZE, code};
+    use chainflix_primitives::NetworkSecret;
+
+    const HEAD: (u32, BlockHash) = (7, BlockHash([7; 32]));
+
+    fn watch() -> Watch {
+        Watch::new(code(), &ProtocolParams::default())
+    }
+
+    /// As many bytes as the chunk that is due has.
+    fn bytes(due: &PointDue) -> Vec<u8> {
+        vec![1; (SIZE - due.offset()).min(CHUNK_BYTES) as usize]
+    }
+
+    /// Folds so many points of a minute.
+    fn folded(points: u64) -> Watch {
+        let mut watch = watch();
+        for point in 0..points {
+            let due = watch.advance(5_000 + point * 10_000, HEAD).unwrap();
+            assert_eq!(due.offset(), u64::from(due.chunk) * CHUNK_BYTES);
+            watch.fold(due.index, &bytes(&due)).unwrap();
+        }
+        watch
+    }
+
+    #[test]
+    fn a_point_is_due_in_the_middle_of_its_part_and_until_it_is_folded() {
+        let mut watch = watch();
+        assert_eq!(watch.code(), &code());
+        for index in 0..6u8 {
+            let at_ms = 5_000 + u64::from(index) * 10_000;
+            assert_eq!(watch.advance(at_ms - 1, HEAD), None, "point {index}");
+            let due = watch.advance(at_ms, HEAD).unwrap();
+            assert_eq!((due.index, due.block_number), (index, 7));
+            let later = (8, BlockHash([8; 32]));
+            assert_eq!(watch.advance(60_000, later), Some(due), "another block does not change it");
+            watch.fold(index, &bytes(&due)).unwrap();
+        }
+        assert_eq!(watch.advance(u64::MAX, HEAD), None, "there are six");
+        assert_eq!((watch.folded(), watch.chunks().unwrap().len()), (6, 6));
+    }
+
+    #[test]
+    fn only_the_chunk_that_is_due_is_folded() {
+        let mut watch = watch();
+        assert_eq!(watch.fold(0, &[1; 16_384]), Err(WatchError::NotDue { index: 0 }), "none is due");
+        let due = watch.advance(5_000, HEAD).unwrap();
+        assert_eq!(watch.fold(1, &bytes(&due)), Err(WatchError::NotDue { index: 1 }));
+        for wrong in [bytes(&due).len() - 1, bytes(&due).len() + 1] {
+            let refused = WatchError::ChunkLength { bytes: wrong, expected: bytes(&due).len() as u64 };
+            assert_eq!(watch.fold(0, &vec![1; wrong]), Err(refused));
+        }
+        assert_eq!((watch.fold(0, &bytes(&due)), watch.folded()), (Ok(()), 1));
+        assert_eq!(watch.fold(0, &bytes(&due)), Err(WatchError::NotDue { index: 0 }), "once");
+    }
+
+    #[test]
+    fn nothing_is_proved_before_the_cell_is_played_to_its_end() {
+        let key = NetworkSecret::from_bytes([1; 32]).view_key(&code().account, &code().magnet);
+        let key = key.download_key(&code().cell);
+        for points in 0..6 {
+            let watch = folded(points);
+            let unfinished = WatchError::Unfinished { folded: points as u8, points: 6 };
+            assert_eq!(watch.chunks().unwrap_err(), unfinished);
+            assert_eq!(watch.search_nonce(0, 1).unwrap_err(), unfinished);
+            assert_eq!(watch.play_data(1, &key, 0).unwrap_err(), unfinished);
+        }
+        let watch = folded(6);
+        let nonce = watch.search_nonce(0, 1 << 16).unwrap().unwrap();
+        let data = watch.play_data(3, &key, nonce).unwrap();
+        assert!(points::nonce_is_right(&code(), &data.hash, nonce));
+        assert_eq!((data.play, data.slot, data.download_key), (code().id, 3, key.id()));
+        assert_eq!((data.point_blocks, data.nonce), (vec![7; 6], nonce));
+    }
+}

@@ -439,6 +439,7 @@ mod tests {
         }
         assert!(!plays.has_room_for(&account) && plays.has_room_for(&other));
         assert_eq!((plays.open(), plays.remembered(&account), HEARD_PER_ACCOUNT_MAX), (256, 256, 256));
+        assert_eq!(REMEMBERED_MAX / 1_000_000, 4, "four minutes of a million viewers");
         let mut full = Plays::with_room(1);
         assert!(full.has_room_for(&other));
         full.insert(&params, play(1, START_MS));

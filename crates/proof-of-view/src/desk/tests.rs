@@ -168,7 +168,12 @@ impl Village {
     }
 
     pub fn audited(params: ProtocolParams) -> Self {
-        let validators = (0..4u8)
+        Self::of(params, 4)
+    }
+
+    /// A village of so many validators, at most four.
+    pub fn of(params: ProtocolParams, validators: u8) -> Self {
+        let validators = (0..validators)
             .map(|n| ValidatorIdentity { account: key(100 + n).address(), consensus_key: NodeId([n; 32]) })
             .collect();
         let genesis = Arc::new(NetworkGenesis {
@@ -184,7 +189,7 @@ impl Village {
         let desk = |n: u8| Desk::new(genesis.clone(), key(100 + n), Box::new(SharedKeys::new(SECRET))).unwrap();
         Self {
             now_ms: START_MS,
-            desks: (0..4).map(desk).collect(),
+            desks: (0..genesis.validators.len() as u8).map(desk).collect(),
             genesis,
             ledger: LedgerState::default(),
             chain: Chain::default(),
@@ -219,7 +224,7 @@ impl Village {
     /// Everything validators have to say reaches everybody who is not deaf.
     pub fn gossip(&mut self) {
         for (from, message) in self.said() {
-            for to in (0..4).filter(|to| *to != from) {
+            for to in (0..self.desks.len()).filter(|to| *to != from) {
                 if !self.deaf[to] {
                     self.hear(to, from, &message);
                 }
@@ -245,7 +250,7 @@ impl Village {
     pub fn make_block(&mut self) {
         self.block += 1;
         self.chain.head = self.block;
-        let leader = self.block as usize % 4;
+        let leader = self.block as usize % self.desks.len();
         let payload = self.desks[leader].payload(self.now_ms, &self.ledger);
         let place = BlockPlace { height: self.block.into(), parent: block_hash(self.block - 1), time_ms: self.now_ms };
         let settlement = self.ledger.advance(&self.genesis, &place, payload.as_ref()).unwrap();

@@ -34,7 +34,7 @@ mod standing;
 mod state;
 mod tally;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod verdict;
 mod weigh;
 

@@ -202,6 +202,18 @@ fn play_codes_with_impossible_words_are_not_taken() {
 }
 
 #[test]
+fn a_grant_that_no_validator_signed_is_none() {
+    let mut village = Village::new();
+    let grant = village.grant(&key(VIEWER), 0).unwrap();
+    let mut hear = |id, signer: u8| {
+        let grant = Grant { id: GrantId([id; 16]), ..grant.clone() };
+        village.hear(0, 1, &ValidatorMessage::Grant(Box::new(Signed::new(grant, &key(signer)))));
+        village.desks[0].grants.get(&GrantId([id; 16])).is_some()
+    };
+    assert!(!hear(1, 77) && !hear(1, VIEWER) && hear(1, 102));
+}
+
+#[test]
 fn words_about_who_is_paid_are_the_chains() {
     let bends: [fn(&mut PlayCode); 5] = [
         |code| code.creator = AccountAddress([99; 20]),

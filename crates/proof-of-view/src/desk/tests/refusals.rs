@@ -51,7 +51,8 @@ fn taken_down_stops_grants_playcodes_and_votes() {
 fn no_source() {
     let mut village = Village::new();
     let request = GrantRequest { excluded: vec![NodeId([50; 32])], ..grant_request(&village) };
-    assert_eq!(village.grant_as(Signed::new(request, &key(60))), Err(Refusal::NoSource));
+    let refused = village.grant_as(Signed::new(request, &key(60))).unwrap_err();
+    assert_eq!((refused.advice(), refused), (crate::Advice::TryAgain { after_ms: 1_000 }, Refusal::NoSource));
 }
 
 #[test]
@@ -69,6 +70,16 @@ fn stale_request() {
     let mut village = Village::new();
     let request = GrantRequest { requested_ms: village.now_ms - 200_000, ..grant_request(&village) };
     assert_eq!(village.grant_as(Signed::new(request, &key(60))), Err(Refusal::StaleRequest { age_ms: 200_000 }));
+    let request = |away_ms: i64| GrantRequest {
+        requested_ms: village.now_ms.saturating_add_signed(away_ms),
+        ..grant_request(&village)
+    };
+    let [first, last, old, ahead] =
+        [-180_000, 180_000, -180_001, 180_001].map(|away_ms| Signed::new(request(away_ms), &key(60)));
+    assert!(village.grant_as(first).is_ok() && village.grant_as(last).is_ok(), "as long as a grant lives");
+    for stale in [old, ahead] {
+        assert_eq!(village.grant_as(stale), Err(Refusal::StaleRequest { age_ms: 180_001 }));
+    }
 }
 
 #[test]
@@ -81,6 +92,8 @@ fn malformed_requests() {
     ] {
         assert!(matches!(village.grant_as(Signed::new(request, &key(60))), Err(Refusal::Malformed { .. })));
     }
+    let most = GrantRequest { excluded: vec![NodeId([1; 32]); 16], ..grant_request(&village) };
+    assert!(village.grant_as(Signed::new(most, &key(60))).is_ok());
 }
 
 #[test]
@@ -130,8 +143,10 @@ fn a_home_has_so_many_paid_plays_a_day() {
     assert!(matches!(village.request(&viewer, &grant, give_up).unwrap().outcome, PlayOutcome::Mining(_)));
     village.pass(92_000);
     assert!(paid_at(&mut village, 3, 64, "198.51.100.7").is_ok());
-    // Tomorrow is another day.
+    // Tomorrow is another day, and not the next slot.
     assert!(paid_at(&mut village, 3, 65, "198.51.100.7").is_ok());
+    assert!(paid_at(&mut village, 3, 66, "198.51.100.7").is_err());
+    village.now_ms += 30_000;
     assert!(paid_at(&mut village, 3, 66, "198.51.100.7").is_err());
     village.now_ms = START_MS + 86_400_000;
     assert!(paid_at(&mut village, 3, 67, "198.51.100.7").is_ok());
@@ -160,6 +175,18 @@ fn second_play_code_for_a_cell_of_this_period() {
     village.pass(30_000);
     assert_eq!(village.made.len(), 1);
     assert_eq!(again(&mut village), PlayOutcome::Unpaid("already-mined".into()));
+}
+
+#[test]
+fn the_next_play_is_asked_for_five_seconds_before_the_running_one_ends() {
+    for (left_ms, is_paid) in [(5_001, false), (5_000, true), (0, true)] {
+        let mut village = Village::new();
+        let playing = village.start(60, 0);
+        village.pass(60_000 - left_ms);
+        let grant = village.grant(&playing.viewer, 1).unwrap();
+        let answer = village.request(&playing.viewer, &grant, None).unwrap();
+        assert_eq!(matches!(answer.outcome, PlayOutcome::Mining(_)), is_paid, "{left_ms} ms before its end");
+    }
 }
 
 #[test]
@@ -197,7 +224,8 @@ fn unknown_and_foreign_grants() {
     let playing = village.start(60, 0);
     let mut grant = playing.grant.clone();
     grant.id = GrantId([0; 16]);
-    assert_eq!(village.request(&key(60), &grant, None).unwrap_err(), Refusal::UnknownGrant);
+    let refused = village.request(&key(60), &grant, None).unwrap_err();
+    assert_eq!((refused.advice(), refused), (crate::Advice::TryAgain { after_ms: 1_000 }, Refusal::UnknownGrant));
     assert_eq!(village.request(&key(61), &playing.grant, None).unwrap_err(), Refusal::OtherGrant);
     village.pass(400_000);
     assert_eq!(village.request(&key(60), &playing.grant, None).unwrap_err(), Refusal::UnknownGrant, "expired");
@@ -258,6 +286,35 @@ fn a_little_too_early_is_refused_and_costs_nothing() {
     village.pass(400);
     let data = village.watch_at_once(&playing);
     assert_eq!(village.prove(&playing, data), Ok(()));
+}
+
+#[test]
+fn a_proof_may_come_as_early_as_genesis_tolerates() {
+    let proved = |early_ms: u64| {
+        let mut village = Village::new();
+        let playing = village.start(60, 0);
+        village.receipts(&playing);
+        village.pass(60_000 - early_ms);
+        let data = village.watch_at_once(&playing);
+        village.prove(&playing, data)
+    };
+    assert_eq!((proved(250), proved(251)), (Ok(()), Err(Refusal::TooEarly { early_ms: 251 })));
+}
+
+#[test]
+fn what_is_too_early_ends_a_play_where_no_clock_can_doubt_it() {
+    // The tolerance, and twice the grace time: an issuer, a message and another validator's clock lie between.
+    for (early_ms, ends) in [(2_250, false), (2_251, true)] {
+        let mut village = Village::new();
+        let playing = village.start(60, 0);
+        village.receipts(&playing);
+        village.pass(60_000 - early_ms);
+        let data = early_proof(&village, &playing);
+        let refusal = Refusal::TooEarly { early_ms };
+        assert_eq!(village.prove(&playing, data), Err(refusal.clone()));
+        let expected = if ends { PlayStatus::Refused(refusal) } else { PlayStatus::Running };
+        assert_eq!(village.statuses(&playing.code.id), vec![Some(expected); 4], "{early_ms} ms early");
+    }
 }
 
 #[test]
@@ -387,6 +444,47 @@ fn a_finished_slot_and_a_wrong_one() {
 }
 
 #[test]
+fn a_proof_is_of_its_slot_or_one_beside_it_and_where_it_was_judged_already_of_two() {
+    let judged = |apart: i64, bearer| {
+        let (mut village, playing, mut data) = watched();
+        data.slot = data.slot.checked_add_signed(apart).unwrap();
+        let proof = Signed::new(data, &playing.viewer);
+        village.desks[3].take_proof(village.now_ms, proof, bearer, &village.ledger, &village.chain).is_ok()
+    };
+    assert_eq!([-2, -1, 0, 1, 2].map(|apart| judged(apart, Bearer::Viewer)), [false, true, true, true, false]);
+    let heard = [-3, -2, 0, 2, 3].map(|apart| judged(apart, Bearer::Validator));
+    assert_eq!(heard, [false, true, true, true, false]);
+}
+
+#[test]
+fn play_points_are_of_blocks_of_their_time_give_or_take_sixteen_seconds() {
+    let judged = |behind: u32, ahead: u32, bearer| {
+        let mut village = Village::new();
+        village.pass(60_000);
+        let playing = village.start(60, 0);
+        village.receipts(&playing);
+        village.pass(60_000);
+        let desk = &village.desks[3];
+        let reached_ms = |point: u64| playing.code.starts_ms + 5_000 + point * 10_000;
+        let mut point_blocks: Vec<_> = (0..6).map(|point| desk.heads.at(reached_ms(point)) - behind).collect();
+        if ahead > 0 {
+            point_blocks[5] = desk.heads.newest() + ahead;
+        }
+        let hash = Digest([0; 32]);
+        let nonce = crate::points::search_nonce(&playing.code, &hash, 0, 1 << 20).unwrap();
+        let data = PlayData { hash, point_blocks, nonce, ..early_proof(&village, &playing) };
+        let proof = Signed::new(data, &playing.viewer);
+        village.desks[3].take_proof(village.now_ms, proof, bearer, &village.ledger, &village.chain)
+    };
+    let wrong = Err(Refusal::WrongHash);
+    assert_eq!((judged(8, 0, Bearer::Viewer), judged(9, 0, Bearer::Viewer)), (Ok(()), wrong.clone()));
+    assert_eq!((judged(0, 8, Bearer::Viewer), judged(0, 9, Bearer::Viewer)), (Ok(()), wrong.clone()));
+    // What another validator judged by its own blocks has a little more.
+    assert_eq!((judged(12, 0, Bearer::Validator), judged(13, 0, Bearer::Validator)), (Ok(()), wrong.clone()));
+    assert_eq!((judged(0, 12, Bearer::Validator), judged(0, 13, Bearer::Validator)), (Ok(()), wrong));
+}
+
+#[test]
 fn malformed_and_oversized_messages() {
     assert_eq!(ValidatorMessage::decode(&[255; 40]), None);
     // A proposal that claims four thousand million plays, in a few bytes: refused before anything is allocated for it.
@@ -445,6 +543,14 @@ fn layers_that_nobody_registered() {
         let answer = village.request_from(Signed::new(request, &viewer), home());
         assert!(matches!(answer, Err(Refusal::Malformed { .. })));
     }
+    // More than may be shown, although each of them is registered.
+    village.chain.layers.insert(Magnet([45; 32]), AccountAddress([44; 20]));
+    let mut ask = |count| {
+        let request = PlayRequest { layers: vec![Magnet([45; 32]); count], ..village.play_request(&viewer, &grant) };
+        village.request_from(Signed::new(request, &viewer), home()).map(|_| ())
+    };
+    assert_eq!(ask(5), Err(Refusal::Malformed { what: "too many layers" }));
+    assert_eq!(ask(4), Ok(()));
 }
 
 /// A key service whose quorum answers when it is asked for the third time, or never.
@@ -512,6 +618,7 @@ fn keys_pending() {
     assert_eq!(village.desks[1].open_plays(), 0, "nothing is begun before its keys are there");
     assert_eq!(village.request(&key(60), &grant, None).unwrap_err(), pending);
     assert!(village.request(&key(60), &grant, None).is_ok());
+    assert_eq!(village.desks[1].open_plays(), 1);
 }
 
 #[test]

@@ -207,6 +207,37 @@ fn what_was_accepted_and_not_passed_on_is_passed_on_after_the_restart() {
 }
 
 #[test]
+fn what_was_said_in_the_last_five_seconds_is_said_again() {
+    for (ago_ms, again) in [(5_000, 2), (5_001, 1)] {
+        let mut village = Village::new();
+        let viewer = key(60);
+        let first = village.grant(&viewer, 0).unwrap();
+        village.now_ms += ago_ms;
+        village.grant(&viewer, 1).unwrap();
+        let mut journals = Journals::default();
+        journals.kill(&mut village, 0);
+        let said = village.said();
+        assert_eq!(said.len(), again, "{ago_ms} ms before the last word");
+        let is_first =
+            |message: &ValidatorMessage| matches!(message, ValidatorMessage::Grant(grant) if grant.body == first);
+        assert_eq!(said.iter().any(|(_, message)| is_first(message)), again == 2);
+    }
+}
+
+#[test]
+fn an_account_is_told_of_its_open_plays() {
+    let mut village = Village::new();
+    let playing = village.start(60, 0);
+    village.start(61, 0);
+    let of = |village: &Village, viewer: u8| {
+        let account = key(viewer).address();
+        village.desks[0].plays_of(&account).map(|(code, status)| (code.id, status)).collect::<Vec<_>>()
+    };
+    assert_eq!(of(&village, 60), [(playing.code.id, PlayStatus::Running)]);
+    assert_eq!((of(&village, 62), village.desks[0].open_plays()), (vec![], 2));
+}
+
+#[test]
 fn a_refusal_stays_what_it_was() {
     let (mut village, mut journals) = (Village::new(), Journals::default());
     let playing = village.start(60, 0);
@@ -220,7 +251,7 @@ fn a_refusal_stays_what_it_was() {
     assert_eq!(village.prove(&playing, data), Err(refusal));
     let noted = &journals.refused[3][0];
     assert_eq!((noted.account, noted.play), (playing.viewer.address(), Some(playing.code.id)));
-    assert_eq!((noted.magnet, noted.cell_index), (FILM, 0));
+    assert_eq!((noted.magnet, noted.cell_index, noted.at_ms), (FILM, 0, village.now_ms));
 }
 
 #[test]

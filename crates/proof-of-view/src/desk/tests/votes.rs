@@ -53,6 +53,8 @@ fn a_film_runs_on_without_a_gap() {
     let answer = village.request(&viewer, &grant, None).unwrap();
     let second = village.playing(viewer, grant, answer);
     assert_eq!(second.code.starts_ms, first.code.ends_ms());
+    let starts = village.desks.iter().map(|desk| desk.plays.get(&second.code.id).unwrap().starts_ms);
+    assert!(starts.eq([second.code.starts_ms; 4]), "and by the clocks of all");
     village.advance(&first, &mut watching, 56_000, 60_000);
     let data = village.finish(&first, watching);
     assert_eq!(village.prove(&first, data), Ok(()));
@@ -229,6 +231,26 @@ fn a_crowd_behind_one_connection_shares_its_weight() {
     assert_eq!(weight(&plays[3]), alone * 750 / 1000, "three of four in the /24");
 }
 
+#[test]
+fn a_home_is_known_by_another_tag_every_day() {
+    let mut village = Village::new();
+    let tags = [0, 80_000_000, 86_400_000, 90_000_000].map(|after_ms| {
+        village.now_ms = START_MS + after_ms;
+        village.pass(200);
+        let viewer = key(60);
+        let grant = village.grant(&viewer, 0).unwrap();
+        let request = Signed::new(village.play_request(&viewer, &grant), &viewer);
+        village.request_of(1, request, home()).unwrap();
+        let said = village.said();
+        let origin = said.iter().find_map(|(_, message)| match message {
+            ValidatorMessage::Play { origin, .. } => Some(*origin),
+            _ => None,
+        });
+        origin.unwrap()
+    });
+    assert!(tags[0] == tags[1] && tags[1] != tags[2] && tags[2] == tags[3]);
+}
+
 /// Plays of `viewers` at one home, each asked of the validator that `asks` names, proved together.
 fn of_one_home(village: &mut Village, viewers: &[u8], asks: impl Fn(&mut Village, usize) -> usize) -> Vec<Playing> {
     let start = |(place, viewer): (usize, &u8)| {
@@ -393,11 +415,143 @@ fn two_proofs_of_one_play_are_one_everywhere() {
     let data = village.watch(&playing);
     let nonce = crate::points::search_nonce(&playing.code, &data.hash, data.nonce + 1, 1 << 20).unwrap();
     let other = PlayData { nonce, ..data.clone() };
-    assert_eq!(village.prove_at(0, Signed::new(data, &playing.viewer)), Ok(()));
-    assert_eq!(village.prove_at(3, Signed::new(other, &playing.viewer)), Ok(()));
+    let (first, second) = (Signed::new(data, &playing.viewer), Signed::new(other, &playing.viewer));
+    assert_eq!(village.prove_at(0, first.clone()), Ok(()));
+    assert_eq!(village.prove_at(3, second.clone()), Ok(()));
+    // Its viewer has had its word at both, whichever it would rather have said.
+    assert_eq!(village.prove_at(0, second.clone()), Err(Refusal::Replay));
+    assert_eq!(village.prove_at(3, first.clone()), Err(Refusal::Replay));
     village.gossip();
+    let kept = village.desks.iter().map(|desk| desk.plays.get(&playing.code.id).unwrap().proof.clone().unwrap());
+    assert!(kept.map(|proof| proof.signature.0).eq([first.signature.0.min(second.signature.0); 4]));
     village.pass(30_000);
     assert_eq!(village.made[0].accepted.len(), 1, "whoever proposes lists what all have");
+}
+
+#[test]
+fn a_proof_that_is_heard_again_is_no_news() {
+    let mut village = Village::new();
+    let playing = village.view(60, 0);
+    let now_ms = village.now_ms;
+    drop(village.desks[0].take_diary(now_ms));
+    let again = village.desks[0].plays.get(&playing.code.id).unwrap().proof.clone().unwrap();
+    village.hear(0, 3, &ValidatorMessage::Proof(again));
+    assert!(village.desks[0].take_diary(now_ms).is_empty());
+}
+
+#[test]
+fn ten_seconds_of_two_plays_at_a_time_are_forgiven() {
+    // Clocks of issuers may be five seconds apart, and a play may be asked for five seconds early.
+    for (apart_ms, carried) in [(50_000, 2), (49_999, 1)] {
+        let mut village = Village::new();
+        let viewer = key(60);
+        let grants = [village.grant(&viewer, 0).unwrap(), village.grant(&viewer, 1).unwrap()];
+        let ask = |village: &mut Village, grant: &Grant, validator| {
+            let request = Signed::new(village.play_request(&viewer, grant), &viewer);
+            let answer = village.request_of(validator, request, home()).unwrap();
+            village.gossip();
+            village.playing(viewer.clone(), grant.clone(), answer)
+        };
+        // Validator 2, which issues the second play, hears nothing of the first.
+        village.deaf[2] = true;
+        let first = ask(&mut village, &grants[0], 1);
+        village.pass(apart_ms);
+        village.deaf[2] = false;
+        let second = ask(&mut village, &grants[1], 2);
+        for playing in [&first, &second] {
+            let end_ms = playing.code.ends_ms();
+            village.pass(end_ms - village.now_ms);
+            village.receipts(playing);
+            let data = village.watch_at_once(playing);
+            assert_eq!(village.prove_at(3, Signed::new(data, &playing.viewer)), Ok(()));
+            village.gossip();
+        }
+        village.pass(160_000);
+        let count = village.made.iter().map(|made| made.accepted.len()).sum::<usize>();
+        assert_eq!(count, carried, "{apart_ms} ms after the first");
+    }
+}
+
+#[test]
+fn what_the_ledger_would_not_carry_is_not_listed() {
+    let listed = |bend: fn(&mut crate::LedgerParts, &PlayCode, u64)| {
+        let mut village = Village::new();
+        let playing = village.view(60, 0);
+        let slot = village.slot();
+        let mut parts = crate::LedgerParts::default();
+        bend(&mut parts, &playing.code, slot);
+        let ledger = LedgerState::restore(parts);
+        let proposer = crate::ledger::proposer(&village.genesis, slot, 0);
+        let (Village { desks, chain, .. }, after_ms) = (&mut village, START_MS + (slot + 1) * 14_400 + 1_000);
+        desks[proposer].propose(after_ms, slot, 0, &ledger, chain);
+        std::iter::from_fn(|| desks[proposer].poll()).any(|message| matches!(message, ValidatorMessage::Proposal(_)))
+    };
+    assert!(listed(|_, _, _| ()));
+    assert!(listed(|parts, _, slot| parts.head.closed_slot = Some(slot - 1)));
+    assert!(!listed(|parts, _, slot| parts.head.closed_slot = Some(slot)), "of a period that is over");
+    assert!(!listed(|parts, code, _| {
+        let PlayCode { account, magnet, cell_index, .. } = *code;
+        parts.mined = vec![MinedCell { account, magnet, cell_index }.name()];
+    }));
+}
+
+#[test]
+fn validators_that_are_missing_contradict_nobody() {
+    let mut village = Village::new();
+    // Until a minute that ends in a slot of validator 2, which alone knows of the second viewer's receipts.
+    village.pass(2 * 14_400);
+    let (first, second) = (village.start(60, 0), village.start(61, 0));
+    village.receipts(&first);
+    village.deaf = vec![true; 4];
+    village.receipts(&second);
+    village.deaf = vec![false; 4];
+    let data = village.watch(&first);
+    village.prove(&first, data).unwrap();
+    let data = village.watch_at_once(&second);
+    assert_eq!(village.prove_at(2, Signed::new(data, &second.viewer)), Ok(()));
+    village.gossip();
+    // Validator 0 says no more: two votes against one are no majority of four.
+    village.deaf[0] = true;
+    let mut waited = 0..300;
+    while village.made.is_empty() && waited.next().is_some() {
+        village.pass_without(0, 200);
+    }
+    assert_eq!(village.made[0].accepted.iter().map(|play| play.play).collect::<Vec<_>>(), [first.code.id]);
+    assert_eq!(village.statuses(&second.code.id)[2], Some(PlayStatus::Proved));
+}
+
+#[test]
+fn two_validators_that_were_restarted_keep_their_word_about_their_homes() {
+    // Where all must agree, nobody can leave the word to the others.
+    let params = ProtocolParams { plays_per_home_per_day: 10, ..Default::default() };
+    let audit = AuditParams { share_permille: 0, ..params.audit };
+    let mut village = Village::of(ProtocolParams { audit, ..params }, 2);
+    village.now_ms += 3 * 86_400_000;
+    village.desks.iter_mut().for_each(|desk| desk.finalized(START_MS + 3 * 86_400_000, 0));
+    for (viewer, cell) in [(60, 0), (61, 0), (62, 0)] {
+        let viewer = key(viewer);
+        let grant = village.grant(&viewer, cell).unwrap();
+        let answer = village.request(&viewer, &grant, None).unwrap();
+        let playing = village.playing(viewer, grant, answer);
+        for signer in [playing.viewer.clone(), key(50)] {
+            let receipt = Receipt {
+                grant: playing.grant.id,
+                viewer: playing.grant.viewer,
+                provider: playing.grant.provider,
+                cell: playing.grant.cell,
+                start: 0,
+                end: SIZE,
+                delivered_hash: Digest([13; 32]),
+            };
+            village.desks[0].receipt(village.now_ms, Signed::new(receipt, &signer)).unwrap();
+        }
+        village.gossip();
+        let data = village.watch(&playing);
+        assert_eq!(village.prove_at(1, Signed::new(data, &playing.viewer)), Ok(()));
+        village.gossip();
+    }
+    village.pass(40_000);
+    assert_eq!(village.made.iter().map(|made| made.accepted.len()).sum::<usize>(), 3);
 }
 
 #[test]

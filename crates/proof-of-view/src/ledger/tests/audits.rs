@@ -152,6 +152,9 @@ fn an_open_audit_does_not_hold_up_others() {
 #[test]
 fn audit_votes_cannot_be_bent() {
     let blocks = opened(2);
+    let block = blocks.state.pending_block(1).unwrap();
+    let ids: Vec<_> = block.drawn().map(|record| record.code.body.id).collect();
+    assert_eq!(block.drawn_digest(), crate::audit::draw::drawn_digest(1, ids.iter()), "votes name the drawn plays");
     let good = blocks.audit(1, &vec![Some(vec![true, false]); 4]);
     let bent = |bend: &dyn Fn(&mut AuditPayload)| {
         let mut payload = good.clone();

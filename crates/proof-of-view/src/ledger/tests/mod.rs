@@ -20,11 +20,11 @@ const MINUTE_MS: u64 = 60_000;
 /// Bytes of a cell: enough for full weight.
 const SIZE: u64 = 1 << 24;
 
-fn key(validator: usize) -> AccountKey {
+pub(crate) fn key(validator: usize) -> AccountKey {
     AccountKey::from_bytes(&[validator as u8 + 100; 32]).unwrap()
 }
 
-fn account(n: u8) -> AccountAddress {
+pub(crate) fn account(n: u8) -> AccountAddress {
     AccountAddress([n; 20])
 }
 
@@ -33,7 +33,7 @@ fn audited(share_permille: u16) -> ProtocolParams {
     ProtocolParams { audit: AuditParams { share_permille, ..Default::default() }, ..Default::default() }
 }
 
-fn genesis(params: ProtocolParams, validators: usize) -> NetworkGenesis {
+pub(crate) fn genesis(params: ProtocolParams, validators: usize) -> NetworkGenesis {
     let validator = |n: usize| ValidatorIdentity { account: key(n).address(), consensus_key: NodeId([n as u8; 32]) };
     NetworkGenesis {
         chain_id: 1,
@@ -49,7 +49,7 @@ fn genesis(params: ProtocolParams, validators: usize) -> NetworkGenesis {
 
 /// A play of a whole minute by `viewer`, of cell `cell` of a video of `creator`, that ended in `slot`. The ledger looks at
 /// no signature of a play: votes speak for it.
-fn play(name: u32, viewer: u8, creator: u8, cell: u32, slot: u64) -> PlayRecord {
+pub(crate) fn play(name: u32, viewer: u8, creator: u8, cell: u32, slot: u64) -> PlayRecord {
     let id = PlayId(std::array::from_fn(|byte| name.to_be_bytes()[byte % 4]));
     let unsigned = Signature([0; 65]);
     let code = PlayCode {

@@ -133,3 +133,33 @@ fn a_view_block_that_waits_is_void_when_its_provider_falls() {
     let voided: Vec<_> = awarded.voided.iter().map(|void| (void.index, void.account, void.voted_down)).collect();
     assert_eq!((voided, sum(&awarded.awards)), (vec![(0, account(5), false)], REWARD));
 }
+
+#[test]
+fn a_play_that_weighs_nothing_has_nothing_to_be_void() {
+    let mut blocks = blocks();
+    blocks.genesis.params.audit.strikes_max = 1;
+    audited_slot(&mut blocks, 4, crowd(20, 1, OTHER, 4), &[false]);
+    let first = blocks.agreed(5, crowd(1, 4, PROVIDER, 5));
+    blocks.step(Some(&first));
+    // Of an account that is struck out, and of one that is not.
+    let second = blocks.agreed(6, [crowd(5, 1, PROVIDER, 6), crowd(20, 1, PROVIDER, 6)].concat());
+    let made = blocks.step(Some(&second)).made.unwrap();
+    assert_eq!(made.accepted.iter().map(|play| play.weight).collect::<Vec<_>>(), [60_000, 0]);
+    blocks.idle();
+    blocks.idle();
+    let judged = audits(vec![blocks.audit(2, &vec![Some(vec![false; 4]); 4])]);
+    blocks.step(Some(&judged));
+    let judged = audits(vec![blocks.audit(3, &vec![Some(vec![true]); 4])]);
+    let awarded = blocks.step(Some(&judged)).awarded.remove(0);
+    assert_eq!(awarded.voided.iter().map(|void| void.account).collect::<Vec<_>>(), [account(5)]);
+}
+
+#[test]
+fn a_restart_forgives_no_provider() {
+    let mut blocks = blocks();
+    audited_slot(&mut blocks, 5, crowd(1, 4, PROVIDER, 5), &[false; 4]);
+    let record = *blocks.state.provider(&account(PROVIDER)).unwrap();
+    blocks.state = LedgerState::restore(parts(&blocks.state));
+    assert_eq!(blocks.state.provider(&account(PROVIDER)), Some(&record));
+    assert!(is_struck_out(&blocks, PROVIDER));
+}

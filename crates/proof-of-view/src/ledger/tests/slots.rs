@@ -40,6 +40,8 @@ fn awards_vest_and_none_is_lost() {
     }
     let vesting: u64 = blocks.state.vesting().map(|(_, credits)| sum(credits)).sum();
     assert_eq!((paid, vesting), (REWARD, 2 * REWARD), "the first award is spendable two view blocks later");
+    let of = |view_block| blocks.state.vesting_of(view_block).map(sum);
+    assert_eq!([1, 2, 3].map(of), [None, Some(REWARD), Some(REWARD)]);
     assert_eq!(blocks.state.owed(&blocks.genesis, &account(1)).vesting_gwei, 2 * REWARD * 3 / 10);
 }
 
