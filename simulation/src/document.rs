@@ -6,12 +6,16 @@
 //! <!-- /generated -->
 //! ```
 
-use crate::{storage, table::Sweep};
+use crate::{durability, storage, table::Sweep};
 
 /// Every part of `docs/storage.md`: the name in its marker, and its text.
-pub fn storage_parts() -> [(&'static str, String); 2] {
+pub fn storage_parts() -> Vec<(&'static str, String)> {
     let comparisons = storage::table::compare();
-    [("scaling", storage::table::scaling(&comparisons)), ("scaling-by-seed", storage::table::by_seed(&comparisons))]
+    let scaling = [
+        ("scaling", storage::table::scaling(&comparisons)),
+        ("scaling-by-seed", storage::table::by_seed(&comparisons)),
+    ];
+    scaling.into_iter().chain(durability::table::parts()).collect()
 }
 
 /// Every part of `docs/security.md`: the name in its marker, and its text.

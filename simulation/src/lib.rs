@@ -16,6 +16,7 @@
 //! | [`economy`] | cost, income, break-even |
 //! | [`replay`] | plays through the real ledger |
 //! | [`storage`] | copies that follow demand: forecast, counting, neither; `docs/storage.md` |
+//! | [`durability`] | how likely a film is lost in years, as copies or as coded pieces; `docs/storage.md` |
 //! | [`table`], [`compare`], [`plot`], [`document`] | the generated parts of `docs/security.md` |
 //!
 //! No clock, no disk, no randomness but by seed: the same parameters print the same bytes. Left out: what a farm is worth
@@ -25,6 +26,7 @@ pub mod account;
 pub mod audits;
 pub mod compare;
 pub mod document;
+pub mod durability;
 pub mod economy;
 pub mod farm;
 pub mod plot;

@@ -20,7 +20,7 @@ struct Cli {
 fn main() -> Result<()> {
     let sweep = Sweep::standard();
     let pages: [(&str, Vec<(&str, String)>); 2] =
-        [("security.md", document::parts(&sweep).into()), ("storage.md", document::storage_parts().into())];
+        [("security.md", document::parts(&sweep).into()), ("storage.md", document::storage_parts())];
     let Some(folder) = Cli::parse().write else {
         for (name, text) in pages.into_iter().flat_map(|(_, parts)| parts) {
             println!("{name}\n\n{text}");

@@ -1,5 +1,5 @@
 //! `cargo xtask simulate`: sweeps the economics of farms, into `docs/security.md` and its picture, and compares how copies
-//! follow demand, into `docs/storage.md`.
+//! follow demand and how long they last, into `docs/storage.md`.
 
 use crate::{program, workspace::Workspace};
 use anyhow::Result;
