@@ -58,3 +58,5 @@ pub use verdict::Verdict;
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod vectors;

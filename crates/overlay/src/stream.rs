@@ -92,12 +92,7 @@ impl PeerStream {
 
     /// Writes one frame.
     pub async fn write_frame<T: BorshSerialize>(&mut self, body: &T) -> Result<(), StreamError> {
-        let mut frame = vec![0; 4];
-        borsh::to_writer(&mut frame, body).map_err(StreamError::Encoding)?;
-        let length = u32::try_from(frame.len() - 4)
-            .map_err(|_| StreamError::TooLarge { bytes: frame.len() as u64, most: u32::MAX as usize })?;
-        frame[..4].copy_from_slice(&length.to_le_bytes());
-        self.write(&frame).await
+        self.write(&frame(body)?).await
     }
 
     /// Fills `bytes`.
@@ -160,6 +155,16 @@ impl PeerStream {
         let _ = self.send.reset(VarInt::from_u32(code));
         let _ = self.recv.stop(VarInt::from_u32(code));
     }
+}
+
+/// A frame as it goes over the wire.
+pub(crate) fn frame(body: &impl BorshSerialize) -> Result<Vec<u8>, StreamError> {
+    let mut frame = vec![0; 4];
+    borsh::to_writer(&mut frame, body).map_err(StreamError::Encoding)?;
+    let length = u32::try_from(frame.len() - 4)
+        .map_err(|_| StreamError::TooLarge { bytes: frame.len() as u64, most: u32::MAX as usize })?;
+    frame[..4].copy_from_slice(&length.to_le_bytes());
+    Ok(frame)
 }
 
 fn stalled(after: Duration) -> StreamError {

@@ -99,16 +99,24 @@ impl Refusal {
 
 /// The provider's side: says that delivery begins.
 pub async fn accept_delivery(stream: &mut PeerStream, size: u64) -> Result<(), StreamError> {
-    let mut head = [0; 9];
-    head[1..].copy_from_slice(&size.to_le_bytes());
-    stream.write(&head).await
+    stream.write(&accepting_head(size)).await
 }
 
 /// The provider's side: says no.
 pub async fn refuse_delivery(stream: &mut PeerStream, refusal: Refusal) -> Result<(), StreamError> {
-    stream.write(&[1, refusal as u8]).await?;
+    stream.write(&refusing_head(refusal)).await?;
     stream.finish();
     Ok(())
+}
+
+pub(crate) fn accepting_head(size: u64) -> [u8; 9] {
+    let mut head = [0; 9];
+    head[1..].copy_from_slice(&size.to_le_bytes());
+    head
+}
+
+pub(crate) fn refusing_head(refusal: Refusal) -> [u8; 2] {
+    [1, refusal as u8]
 }
 
 #[cfg(test)]
