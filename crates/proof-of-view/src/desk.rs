@@ -34,8 +34,8 @@ pub use plays::PLAYS_MAX;
 pub use replay::Replay;
 
 use crate::{
-    Catalogue, Diary, DisputeState, KeyService, LedgerState, OriginTag, Refusal, Settlement, ValidatorMessage,
-    VideoFacts,
+    Catalogue, Diary, DisputeState, EvidenceWanted, KeyService, LedgerState, OriginTag, Refusal, Settlement,
+    ValidatorMessage, VideoFacts,
     diary::Mark,
     ledger::{AwardedBlock, MadeBlock, MinedCell},
     receipts::Grants,
@@ -43,8 +43,8 @@ use crate::{
 };
 use audits::Audits;
 use chainflix_primitives::{
-    AccountAddress, AccountKey, BoxPublicKey, DownloadKey, Evidence, NetworkGenesis, NodeId, OriginKey, PlayCode,
-    PlayId, Receipt, Signable, Signed, SlotPayload, ViewPayload, slot::holds_true,
+    AccountAddress, AccountKey, BoxPublicKey, DownloadKey, Evidence, Grant, NetworkGenesis, NodeId, OriginKey,
+    PlayCode, PlayId, Receipt, Signable, Signed, SlotPayload, ViewPayload, slot::holds_true,
 };
 use heads::Heads;
 use judge::Bearer;
@@ -166,6 +166,13 @@ impl Desk {
             self.say(now_ms, ValidatorMessage::Evidence(Box::new(evidence)));
         }
         Ok(state)
+    }
+
+    /// What a provider can show about its deliveries of which the viewers signed for something else, and whose plays are
+    /// open: evidence about others is not heard.
+    pub fn evidence_wanted(&self, provider: &AccountAddress) -> Vec<EvidenceWanted> {
+        let plays = |grant: &Grant| self.plays.of(&grant.viewer).any(|play| play.code.body.cell == grant.cell);
+        self.grants.wanted(provider, plays)
     }
 
     fn take_evidence(&mut self, now_ms: u64, evidence: &Signed<Evidence>) -> Result<(DisputeState, bool), Refusal> {

@@ -46,5 +46,6 @@ pub use ledger::{
     PendingHead, PendingPlay, ProviderRecord, SettleError, Settlement, Standing, VoidedPlay,
 };
 pub use limits::OriginTag;
+pub use receipts::{EvidenceWanted, WANTED_MAX};
 pub use refusal::{Advice, REFUSAL_WORDS, Refusal};
 pub use viewer::{PointDue, Watch, WatchError};

@@ -13,6 +13,9 @@
 //! | both false, or none | counts for nothing | |
 //!
 //! A lie thus never pays its teller more than the truth, and leaves a mark on its account ([`Suspects`]).
+//!
+//! A viewer hears of a dispute when it proves its play. A provider may have signed first and heard nothing: it asks what
+//! it can still show ([`Grants::wanted`]).
 
 use crate::{
     Refusal,
@@ -23,12 +26,27 @@ use chainflix_primitives::{
     AccountAddress, CellId, DownloadKey, Evidence, Grant, GrantId, OpenedChunk, ProtocolParams, ProviderShare, Receipt,
     Signed, message::PROVIDER_SHARES_MAX,
 };
-use std::collections::{BTreeMap, HashMap};
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 
 /// Most grants a validator remembers at a time; a full house answers "busy".
 pub const GRANTS_MAX: usize = 1 << 20;
 /// Most chunk hash lists of open disputes, each at most 128 KiB; likewise.
 const CLAIMS_MAX: usize = 256;
+/// Most disputed deliveries of one provider that it can ask for; the oldest gives way.
+const DISPUTED_MAX: usize = 1_024;
+/// Most entries of one answer to it.
+pub const WANTED_MAX: usize = 64;
+
+/// What a provider can show about one of its deliveries, of which the viewer signed for something else.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct EvidenceWanted {
+    /// The delivery in dispute.
+    pub grant: GrantId,
+    /// The chunk of the cell to open; `None` while its chunk hashes are not shown.
+    pub chunk: Option<u32>,
+}
 
 #[derive(Debug)]
 struct Entry {
@@ -77,6 +95,8 @@ pub struct Grants {
     /// Grants by whom and what they serve, so that a play finds all its deliveries.
     by_cell: HashMap<(AccountAddress, CellId), Vec<GrantId>>,
     by_time: BTreeMap<u64, Vec<GrantId>>,
+    /// Undecided disputes by provider, in the order in which they came up.
+    disputed: HashMap<AccountAddress, VecDeque<GrantId>>,
     claims: usize,
     suspects: Suspects,
 }
@@ -95,6 +115,7 @@ impl Grants {
             entries: HashMap::new(),
             by_cell: HashMap::new(),
             by_time: BTreeMap::new(),
+            disputed: HashMap::new(),
             claims: 0,
             suspects: Suspects::default(),
         }
@@ -108,8 +129,7 @@ impl Grants {
         if self.entries.contains_key(&grant.id) {
             return Ok(());
         }
-        // A play may start when the grant ends, and is proved at most `late_permille` of a cell later.
-        let forget_ms = grant.expires_ms + params.cell_ms * params.late_permille / 1000 + 2 * params.slot_ms;
+        let forget_ms = params.receipts_end_ms(grant.expires_ms);
         self.by_cell.entry((grant.viewer, grant.cell)).or_default().push(grant.id);
         self.by_time.entry(forget_ms).or_default().push(grant.id);
         let (viewer, provider, dispute) = (None, None, Dispute::Silent);
@@ -146,7 +166,35 @@ impl Grants {
                 is_new = true;
             }
         }
-        Ok(Received { is_new, differs: entry.is_disputed() })
+        let (differs, provider) = (entry.is_disputed(), grant.provider);
+        if is_new && differs {
+            self.came_up(provider, said.grant);
+        }
+        Ok(Received { is_new, differs })
+    }
+
+    fn came_up(&mut self, provider: AccountAddress, grant: GrantId) {
+        let disputed = self.disputed.entry(provider).or_default();
+        if disputed.len() >= DISPUTED_MAX {
+            disputed.pop_front();
+        }
+        disputed.push_back(grant);
+    }
+
+    fn is_over(&mut self, provider: &AccountAddress, grant: &GrantId) {
+        let Some(disputed) = self.disputed.get_mut(provider) else { return };
+        disputed.retain(|other| other != grant);
+        if disputed.is_empty() {
+            self.disputed.remove(provider);
+        }
+    }
+
+    /// What a provider can show about its deliveries: the newest disputes first, at most [`WANTED_MAX`] of those that
+    /// `can_be_heard`.
+    pub fn wanted(&self, provider: &AccountAddress, can_be_heard: impl Fn(&Grant) -> bool) -> Vec<EvidenceWanted> {
+        let disputed = self.disputed.get(provider).into_iter().flatten().rev();
+        let entries = disputed.filter_map(|id| self.entries.get(id)).filter(|entry| can_be_heard(&entry.grant));
+        entries.filter_map(Entry::wanted).take(WANTED_MAX).collect()
     }
 
     /// Takes one side's evidence about two receipts that differ; `key` is the delivery's, as its PlayCode names it.
@@ -173,8 +221,11 @@ impl Grants {
             }
             went_on = true;
         }
-        let state = entry.dispute.state();
+        let (state, provider) = (entry.dispute.state(), entry.grant.provider);
         self.claims = self.claims + entry.dispute.claims() - before;
+        if matches!(state, DisputeState::Decided(_)) {
+            self.is_over(&provider, &said.grant);
+        }
         judged.map_err(Refusal::BadEvidence).map(|_| (state, went_on))
     }
 
@@ -218,6 +269,7 @@ impl Grants {
             for id in due.remove() {
                 let Some(entry) = self.entries.remove(&id) else { continue };
                 self.claims -= entry.dispute.claims();
+                self.is_over(&entry.grant.provider, &id);
                 debug_assert!(entry.forget_ms <= now_ms);
                 let cell = (entry.grant.viewer, entry.grant.cell);
                 if let Some(ids) = self.by_cell.get_mut(&cell) {
@@ -289,6 +341,16 @@ impl Entry {
         let verdict = judge(cell, key, (&claims.0, &claims.1), (chunk, opened))?;
         self.dispute = Dispute::Decided(verdict);
         Ok(Some(verdict))
+    }
+
+    /// What the provider has not shown yet.
+    fn wanted(&self) -> Option<EvidenceWanted> {
+        let chunk = match (&self.dispute, self.dispute.state()) {
+            (Dispute::OneSided(Side::Provider, _), _) | (_, DisputeState::Decided(_)) => return None,
+            (_, DisputeState::Waiting) => None,
+            (_, DisputeState::Open { chunk }) => Some(chunk),
+        };
+        Some(EvidenceWanted { grant: self.grant.id, chunk })
     }
 
     fn is_disputed(&self) -> bool {
@@ -556,6 +618,20 @@ mod tests {
         // A range inside another one does not take back what was covered.
         let (_, covered) = disjoint(vec![(0, 100, account(1)), (10, 20, account(2)), (50, 110, account(3))]);
         assert_eq!(covered, 110);
+    }
+
+    #[test]
+    fn a_provider_has_so_many_disputes_and_no_more() {
+        let (mut grants, provider) = (Grants::default(), AccountAddress([1; 20]));
+        let grant = |n: usize| GrantId(std::array::from_fn(|at| n.to_le_bytes().get(at).copied().unwrap_or(0)));
+        (0..=DISPUTED_MAX).for_each(|n| grants.came_up(provider, grant(n)));
+        let disputed = &grants.disputed[&provider];
+        assert_eq!((disputed.len(), disputed.front()), (DISPUTED_MAX, Some(&grant(1))), "the oldest gives way");
+        grants.is_over(&AccountAddress([2; 20]), &grant(1));
+        grants.is_over(&provider, &grant(0));
+        assert_eq!(grants.disputed[&provider].len(), DISPUTED_MAX);
+        (1..=DISPUTED_MAX).for_each(|n| grants.is_over(&provider, &grant(n)));
+        assert!(grants.disputed.is_empty());
     }
 
     #[test]

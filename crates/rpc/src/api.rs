@@ -3,12 +3,13 @@
 use crate::{
     error::ApiError,
     types::{
-        AccountQuery, AccountReport, DisputeReport, Head, IssueGrant, PlayReport, Provider, Schedule, Video,
-        VideoQuery, ViewBlock, ViewBlockQuery, ViewBlockSummary,
+        AccountQuery, AccountReport, DisputeReport, EvidenceWanted, Head, IssueGrant, PlayReport, Provider, Schedule,
+        Video, VideoQuery, ViewBlock, ViewBlockQuery, ViewBlockSummary,
     },
 };
 use chainflix_primitives::{
-    Evidence, Grant, Magnet, NetworkGenesis, Opening, PlayAnswer, PlayData, PlayId, PlayRequest, Receipt, Signed,
+    AccountAddress, Evidence, Grant, Magnet, NetworkGenesis, Opening, PlayAnswer, PlayData, PlayId, PlayRequest,
+    Receipt, Signed,
 };
 use futures::future::BoxFuture;
 use serde_json::Value;
@@ -80,6 +81,9 @@ pub trait CfxApi: Send + Sync + 'static {
 
     /// Takes the opening of an audited play.
     fn submit_opening(&self, opening: Signed<Opening>) -> Answer<'_, ()>;
+
+    /// What a provider can show about deliveries of which the viewers signed for something else.
+    fn disputes(&self, provider: AccountAddress) -> Answer<'_, Vec<EvidenceWanted>>;
 
     /// Takes one side's evidence about two receipts that differ.
     fn submit_evidence(&self, evidence: Signed<Evidence>) -> Answer<'_, DisputeReport>;

@@ -208,6 +208,27 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_head_that_drips_in_is_not_waited_for() {
+        let limits = Limits { head_timeout: Duration::from_millis(200), ..Default::default() };
+        let (address, _stop, _server) = start(limits, Router::new().route("/", get(|| async { "hello" }))).await;
+        let (mut answer, mut loris) = TcpStream::connect(address).await.unwrap().into_split();
+        let drip = async {
+            loris.write_all(b"GET / HTTP/1.1\r\nx: ").await.unwrap();
+            while loris.write_all(b"a").await.is_ok() {
+                sleep(Duration::from_millis(10)).await;
+            }
+            std::future::pending::<()>().await;
+        };
+        let mut said = Vec::new();
+        tokio::select! {
+            // Closed, with or without a word about why.
+            _closed = answer.read_to_end(&mut said) => {}
+            () = drip => unreachable!("it drips on until the server has had enough"),
+        }
+        assert!(!String::from_utf8_lossy(&said).contains("hello"));
+    }
+
+    #[tokio::test]
     async fn shutdown_lets_a_running_answer_finish_and_idle_connections_go() {
         let (entered, entering) = oneshot::channel();
         let (release, released) = oneshot::channel::<()>();

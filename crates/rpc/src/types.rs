@@ -11,6 +11,7 @@ pub use account::{
 use chainflix_primitives::{
     AccountAddress, BlockHash, BoxPublicKey, Digest, GrantRequest, Magnet, NodeId, PlayId, Signed, ViewPayload,
 };
+pub use chainflix_proof_of_view::EvidenceWanted;
 use chainflix_proof_of_view::{DisputeState, PlayStatus, Verdict};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 

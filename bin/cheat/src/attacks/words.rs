@@ -11,13 +11,14 @@ use chainflix_overlay::Alpn;
 use serde_json::{Value, json};
 
 /// Every method of ours that takes words.
-const METHODS: [&str; 16] = [
+const METHODS: [&str; 17] = [
     "cfx_requestPlay",
     "cfx_submitReceipt",
     "cfx_submitProof",
     "cfx_submitOpening",
     "cfx_submitManifest",
     "cfx_submitEvidence",
+    "cfx_disputes",
     "cfx_issueGrant",
     "cfx_play",
     "cfx_account",

@@ -13,16 +13,16 @@ use chainflix_chain::{
 };
 use chainflix_consensus::FinalizedBlock;
 use chainflix_primitives::{
-    BlockHash, Evidence, Grant, Magnet, NetworkGenesis, Opening, PlayAnswer, PlayData, PlayId, PlayRequest, Receipt,
-    Signed,
+    AccountAddress, BlockHash, Evidence, Grant, Magnet, NetworkGenesis, Opening, PlayAnswer, PlayData, PlayId,
+    PlayRequest, Receipt, Signed,
 };
 use chainflix_proof_of_view::{Desk, PlayStatus, Source};
 use chainflix_rpc::{
     ApiError, CfxApi, EthereumApi,
     api::Answer,
     types::{
-        AccountQuery, AccountReport, Award, AwardSummary, COUNT_MAX, DisputeReport, Head, IssueGrant, PlayReport,
-        PlayWeight, Provider, Schedule, Video, VideoQuery, ViewBlock, ViewBlockQuery, ViewBlockSummary,
+        AccountQuery, AccountReport, Award, AwardSummary, COUNT_MAX, DisputeReport, EvidenceWanted, Head, IssueGrant,
+        PlayReport, PlayWeight, Provider, Schedule, Video, VideoQuery, ViewBlock, ViewBlockQuery, ViewBlockSummary,
     },
 };
 use futures::future::{BoxFuture, FutureExt as _};
@@ -274,6 +274,10 @@ impl CfxApi for Api {
             Ok(self.desk.step(open).await.map_err(gone)??)
         }
         .boxed()
+    }
+
+    fn disputes(&self, provider: AccountAddress) -> Answer<'_, Vec<EvidenceWanted>> {
+        async move { self.desk.step(move |desk| desk.evidence_wanted(&provider)).await.map_err(gone) }.boxed()
     }
 
     fn submit_evidence(&self, evidence: Signed<Evidence>) -> Answer<'_, DisputeReport> {

@@ -305,6 +305,12 @@ impl ProtocolParams {
         genesis_time_ms.saturating_add(slot.saturating_add(1).saturating_mul(self.slot_ms))
     }
 
+    /// Until when the receipts of a grant that ends at `expires_ms` can matter: a play may start when the grant ends, is
+    /// proved at most `late_permille` of a cell later, and voted on in the next slots.
+    pub fn receipts_end_ms(&self, expires_ms: u64) -> u64 {
+        expires_ms + self.cell_ms * self.late_permille / 1000 + 2 * self.slot_ms
+    }
+
     /// Least number of votes that make a play part of a view block.
     pub fn votes_needed(&self, validators: usize) -> usize {
         // Percent of a small count: no overflow. Rounded up, so 51 % of 4 are 3.

@@ -2,11 +2,12 @@
 
 use super::{Client, ClientError};
 use crate::types::{
-    AccountQuery, AccountReport, DisputeReport, Head, HexBytes, IssueGrant, PlayReport, Provider, Schedule, Video,
-    VideoQuery, ViewBlock, ViewBlockQuery, ViewBlockSummary,
+    AccountQuery, AccountReport, DisputeReport, EvidenceWanted, Head, HexBytes, IssueGrant, PlayReport, Provider,
+    Schedule, Video, VideoQuery, ViewBlock, ViewBlockQuery, ViewBlockSummary,
 };
 use chainflix_primitives::{
-    Evidence, Grant, Magnet, NetworkGenesis, Opening, PlayAnswer, PlayData, PlayId, PlayRequest, Receipt, Signed,
+    AccountAddress, Evidence, Grant, Magnet, NetworkGenesis, Opening, PlayAnswer, PlayData, PlayId, PlayRequest,
+    Receipt, Signed,
 };
 
 impl Client {
@@ -94,6 +95,11 @@ impl Client {
     /// Hands in the opening of an audited play.
     pub async fn submit_opening(&self, opening: &Signed<Opening>) -> Result<(), ClientError> {
         self.call::<bool>("cfx_submitOpening", [opening]).await.map(|_taken| ())
+    }
+
+    /// What a provider can show about deliveries of which the viewers signed for something else.
+    pub async fn disputes(&self, provider: AccountAddress) -> Result<Vec<EvidenceWanted>, ClientError> {
+        self.call("cfx_disputes", [provider]).await
     }
 
     /// Hands in evidence about two receipts that differ.

@@ -57,6 +57,7 @@ impl Caller<'_> {
             "cfx_submitReceipt" => cfx.submit_receipt(one(params)?).await.and_then(|()| json(true)),
             "cfx_submitProof" => cfx.submit_proof(one(params)?).await.and_then(|()| json(true)),
             "cfx_submitOpening" => cfx.submit_opening(one(params)?).await.and_then(|()| json(true)),
+            "cfx_disputes" => cfx.disputes(one(params)?).await.and_then(json),
             "cfx_submitEvidence" => cfx.submit_evidence(one(params)?).await.and_then(json),
             other => Err(ApiError::UnknownMethod { method: other.to_owned() }),
         }

@@ -88,6 +88,10 @@ impl CfxApi for Validator {
     fn submit_opening(&self, _: Signed<Opening>) -> Answer<'_, ()> {
         answer(Err(Refusal::NotAudited.into()))
     }
+    fn disputes(&self, provider: AccountAddress) -> Answer<'_, Vec<EvidenceWanted>> {
+        let wanted = |chunk| EvidenceWanted { grant: GrantId([provider.0[0]; 16]), chunk };
+        answer(Ok(vec![wanted(None), wanted(Some(3))]))
+    }
     fn submit_evidence(&self, _: Signed<Evidence>) -> Answer<'_, DisputeReport> {
         answer(Ok(DisputeReport::Open { chunk: 2 }))
     }
@@ -166,6 +170,9 @@ async fn both_families_of_methods_are_answered() {
     let query = json!([{"account": AccountAddress([1; 20]), "count": 9, "from": "3.2.1"}]);
     let account = server.call("cfx_account", query).await["result"].take();
     assert_eq!((&account["pendingGwei"], &account["next"]), (&json!("6"), &json!("3.2.1")));
+    let disputes = server.call("cfx_disputes", json!([AccountAddress([1; 20])])).await["result"].take();
+    let grant = GrantId([1; 16]);
+    assert_eq!(disputes, json!([{"grant": grant, "chunk": null}, {"grant": grant, "chunk": 3}]));
     let health = reqwest::get(format!("{}health", server.url)).await.unwrap();
     assert_eq!(health.json::<Value>().await.unwrap()["head"]["number"], 7);
 }

@@ -1,7 +1,7 @@
 //! Receipts that differ: whose word is worth what, and what a lie costs.
 
 use super::*;
-use crate::dispute::EvidenceError;
+use crate::{EvidenceWanted, dispute::EvidenceError};
 
 /// A side's receipt and evidence for the whole cell, with some delivered bytes flipped.
 struct Story {
@@ -65,6 +65,13 @@ impl Village {
         assert_eq!(village.show(viewer.evidence(None)), Ok(DisputeState::Waiting));
         assert_eq!(village.show(provider.evidence(None)), Ok(DisputeState::Open { chunk: 2 }));
         (village, playing, viewer, provider)
+    }
+
+    /// What the provider is asked for, which is the same everywhere.
+    fn wanted(&self) -> Vec<EvidenceWanted> {
+        let asked: Vec<_> = self.desks.iter().map(|desk| desk.evidence_wanted(&key(50).address())).collect();
+        assert!(asked.iter().all(|one| *one == asked[0]), "{asked:?}");
+        asked[0].clone()
     }
 
     /// Watches, proves, and answers what viewer and provider were paid.
@@ -135,19 +142,77 @@ fn what_both_agree_on_counts_where_one_claims_more() {
 
 #[test]
 fn silence_loses_no_more_than_it_did() {
+    // What the viewer and the provider lie about, and whether it is the viewer who shows evidence to a silent provider.
+    let cases: [(&[usize], &[usize], bool); 3] =
+        [(&[], &[40_000], true), (&[40_000], &[], false), (&[40_000], &[], true)];
+    for (viewer_lies, provider_lies, viewer_speaks) in cases {
+        let mut village = Village::new();
+        let playing = village.start(60, 0);
+        let viewer = story(&playing, &playing.viewer, SIZE, viewer_lies);
+        let provider = story(&playing, &key(50), SIZE, provider_lies);
+        village.tell(&viewer).unwrap();
+        village.tell(&provider).unwrap_err();
+        let speaks = if viewer_speaks { &viewer } else { &provider };
+        let (opened, _) = playing.chunk(2);
+        for _ in 0..2 {
+            let shown = village.show(speaks.evidence(Some((2, opened.clone()))));
+            assert_eq!(shown, Ok(DisputeState::Waiting), "one side decides nothing, however often it speaks");
+        }
+        let data = village.watch(&playing);
+        assert_eq!(village.prove(&playing, data), Err(Refusal::ReceiptsDiffer));
+        let lost = |account: &AccountKey| village.desks[2].grants.lost_disputes(&account.address());
+        assert_eq!((lost(&playing.viewer), lost(&key(50))), (0, 0));
+        village.pass(300_000);
+        assert_eq!((village.wanted(), village.made.len()), (vec![], 0));
+    }
+}
+
+#[test]
+fn a_provider_is_asked_for_what_it_has_not_shown() {
     let mut village = Village::new();
     let playing = village.start(60, 0);
-    let viewer = story(&playing, &playing.viewer, SIZE, &[]);
-    village.tell(&viewer).unwrap();
-    village.tell(&story(&playing, &key(50), SIZE, &[40_000])).unwrap_err();
-    let (opened, _) = playing.chunk(2);
-    for _ in 0..2 {
-        let shown = viewer.evidence(Some((2, opened.clone())));
-        assert_eq!(village.show(shown), Ok(DisputeState::Waiting), "one side decides nothing, however often it speaks");
-    }
-    let data = village.watch(&playing);
-    assert_eq!(village.prove(&playing, data), Err(Refusal::ReceiptsDiffer));
-    assert_eq!(village.desks[2].grants.lost_disputes(&key(50).address()), 0);
+    let wanted = |chunk| vec![EvidenceWanted { grant: playing.grant.id, chunk }];
+    let provider = story(&playing, &key(50), SIZE, &[]);
+    let viewer = story(&playing, &playing.viewer, SIZE, &[40_000]);
+    // It comes first, and is told that all is well.
+    assert_eq!(village.tell(&provider), Ok(()));
+    assert_eq!(village.wanted(), []);
+    assert_eq!(village.tell(&viewer), Err(Refusal::ReceiptsDiffer));
+    assert_eq!(village.wanted(), wanted(None));
+    assert_eq!(village.desks[0].evidence_wanted(&key(51).address()), [], "others are not asked");
+    village.show(viewer.evidence(None)).unwrap();
+    assert_eq!(village.wanted(), wanted(None));
+    village.show(provider.evidence(None)).unwrap();
+    assert_eq!(village.wanted(), wanted(Some(2)));
+    village.show(provider.evidence(Some((2, playing.chunk(2).0)))).unwrap();
+    assert_eq!(village.wanted(), [], "decided");
+    assert_eq!(village.outcome(&playing), (27_000_000_000, 13_500_000_000));
+}
+
+#[test]
+fn a_provider_that_spoke_first_waits_and_is_asked_for_the_newest_only_where_it_is_heard() {
+    let mut village = Village::new();
+    let playing = village.start(60, 0);
+    let (provider, viewer) = (story(&playing, &key(50), SIZE, &[]), story(&playing, &playing.viewer, SIZE, &[40_000]));
+    village.tell(&provider).unwrap();
+    village.tell(&viewer).unwrap_err();
+    village.show(provider.evidence(None)).unwrap();
+    assert_eq!(village.wanted(), [], "the viewer's turn");
+    let second = village.start(61, 0);
+    let liar = |playing: &Playing| story(playing, &playing.viewer, SIZE, &[1]);
+    village.tell(&liar(&second)).unwrap();
+    village.tell(&story(&second, &key(50), SIZE, &[])).unwrap_err();
+    let third = village.start(62, 0);
+    village.tell(&liar(&third)).unwrap();
+    village.tell(&story(&third, &key(50), SIZE, &[])).unwrap_err();
+    let grants: Vec<_> = village.wanted().iter().map(|wanted| wanted.grant).collect();
+    assert_eq!(grants, [third.grant.id, second.grant.id]);
+    // A delivery that nobody plays pays nobody, and its key has no witness.
+    let grant = village.grant(&key(63), 0).unwrap();
+    let unplayed = Playing { viewer: key(63), grant, ..village.start(64, 0) };
+    village.tell(&liar(&unplayed)).unwrap();
+    village.tell(&story(&unplayed, &key(50), SIZE, &[])).unwrap_err();
+    assert_eq!(village.wanted().len(), 2);
 }
 
 #[test]
