@@ -1,9 +1,12 @@
 //! Serving one cell under one grant, and the receipt for it.
 //!
 //! ```text
-//! request ─▶ grant good? ─▶ admitted? ─▶ held? ─▶ head, hashes, frames ─▶ Done agrees? ─▶ receipt
+//! request ─▶ grant good? ─▶ admitted? ─▶ held? ─▶ head, hashes, frames ─▶ Done, of what was sent? ─▶ receipt
 //!              └────────────┴────────────┴─ refused           │ viewer stops ──▶┘
 //! ```
+//!
+//! The provider signs for its own bytes as far as the viewer says it got, also where the viewer names another hash: which
+//! of the two is false can be proved ([`crate::signed`]).
 //!
 //! A frame is read, checked, encrypted and hashed in a blocking task while nothing waits on a viewer there; a slow
 //! viewer holds one frame in memory and no thread. The permit is given back when the last byte is out: waiting for
@@ -13,6 +16,7 @@ use crate::{
     admission::Admission,
     duty::Duty,
     grant::GrantPolicy,
+    signed::SignedReceipts,
     store::{ReadError, Store, StoredCell},
     uplink::Uplink,
 };
@@ -23,7 +27,7 @@ use chainflix_overlay::{
     cell::{CELL_REQUEST_BYTES_MAX, CellRequest, DONE_BYTES_MAX, Done, Refusal, accept_delivery, refuse_delivery},
     control::ProviderMode,
 };
-use chainflix_primitives::{AccountKey, BoxKey, CHUNK_BYTES, Digest, Receipt, Signed};
+use chainflix_primitives::{BoxKey, CHUNK_BYTES, Digest, DownloadKey, Receipt, Signed};
 use futures::future::BoxFuture;
 use std::{
     sync::{
@@ -55,7 +59,7 @@ enum DeliveryError {
 /// The provider's side of `chainflix/cell/1`.
 pub(crate) struct DeliveryProtocol {
     pub policy: GrantPolicy,
-    pub account: AccountKey,
+    pub signed: SignedReceipts,
     pub box_key: BoxKey,
     pub store: Arc<Store>,
     pub admission: Arc<Admission>,
@@ -64,6 +68,8 @@ pub(crate) struct DeliveryProtocol {
     /// Where receipts go. When it is full, deliveries wait at their end: no receipt is thrown away.
     pub receipts: mpsc::Sender<Signed<Receipt>>,
     pub done_patience: Duration,
+    /// How long after the end of its grant a receipt may have to be proved.
+    pub evidence_patience: Duration,
     pub clock: Clock,
     pub delivered_bytes: AtomicU64,
     pub receipts_signed: AtomicU64,
@@ -100,10 +106,10 @@ impl DeliveryProtocol {
             Err(error) => return Err(error.into()),
         };
         match self.admit(stream, &request).await {
-            Ok((permit, cell, keystream)) => {
-                let sent = self.deliver(stream, cell.clone(), keystream.clone(), request.from_byte).await?;
+            Ok((permit, cell, key)) => {
+                let sent = self.deliver(stream, cell.clone(), Keystream::delivery(&key), request.from_byte).await?;
                 drop(permit);
-                self.receipt(stream, &request, cell, keystream, sent).await
+                self.receipt(stream, &request, cell, key, sent).await
             }
             Err(refusal) => {
                 debug!(peer = %stream.peer(), cell = %request.grant.body.cell, %refusal, "refused");
@@ -116,7 +122,7 @@ impl DeliveryProtocol {
         &self,
         stream: &PeerStream,
         request: &CellRequest,
-    ) -> Result<(crate::admission::Permit, Arc<StoredCell>, Keystream), Refusal> {
+    ) -> Result<(crate::admission::Permit, Arc<StoredCell>, DownloadKey), Refusal> {
         let now_ms = self.clock.now_ms();
         let grant = &request.grant.body;
         self.policy.check(request, now_ms)?;
@@ -129,7 +135,7 @@ impl DeliveryProtocol {
         match spawn_blocking(move || store.read(&cell)).await {
             // The same name means the same bytes, so another size means a grant for something that cannot be.
             Ok(Ok(Some(stored))) if stored.size() != grant.size => Err(Refusal::Range),
-            Ok(Ok(Some(stored))) => Ok((permit, Arc::new(stored), Keystream::delivery(&key))),
+            Ok(Ok(Some(stored))) => Ok((permit, Arc::new(stored), key)),
             Ok(Ok(None)) => Err(Refusal::NotHeld),
             Ok(Err(error)) if error.is_damage() => Err(Refusal::NotHeld),
             _ => Err(Refusal::Failed),
@@ -192,25 +198,29 @@ impl DeliveryProtocol {
         Ok(spawn_blocking(read).await??)
     }
 
-    /// Waits for the viewer's last word and signs what both saw.
+    /// Waits for the viewer's last word and signs for what it got.
     async fn receipt(
         &self,
         stream: &mut PeerStream,
         request: &CellRequest,
         cell: Arc<StoredCell>,
-        keystream: Keystream,
+        key: DownloadKey,
         sent: Sent,
     ) -> Result<(), DeliveryError> {
         let done: Done = stream.read_frame_within(DONE_BYTES_MAX, self.done_patience).await?;
-        let Some(hash) = self.hash_until(done.end, cell, keystream, sent).await? else {
+        let grant = &request.grant.body;
+        if request.from_byte != grant.from_byte {
+            debug!(peer = %stream.peer(), "validators take no receipt that begins elsewhere than its grant");
+            return Ok(());
+        }
+        let Some(hash) = self.hash_until(done.end, cell, Keystream::delivery(&key), sent).await? else {
             debug!(peer = %stream.peer(), end = done.end, "the viewer says it got what was not sent");
             return Ok(());
         };
         if hash != done.delivered_hash {
-            debug!(peer = %stream.peer(), "the viewer's hash is another; no receipt");
-            return Ok(());
+            // What it signs for is its own affair, and not what came.
+            debug!(peer = %stream.peer(), "the viewer's hash is another");
         }
-        let grant = &request.grant.body;
         let receipt = Receipt {
             grant: grant.id,
             viewer: grant.viewer,
@@ -220,7 +230,12 @@ impl DeliveryProtocol {
             end: done.end,
             delivered_hash: hash,
         };
-        match self.receipts.send(Signed::new(receipt, &self.account)).await {
+        let until_ms = grant.expires_ms.saturating_add(self.evidence_patience.as_millis() as u64);
+        let Some(receipt) = self.signed.sign(receipt, key, until_ms) else {
+            debug!(peer = %stream.peer(), "this grant has its receipt");
+            return Ok(());
+        };
+        match self.receipts.send(receipt).await {
             Ok(()) => _ = self.receipts_signed.fetch_add(1, Ordering::Relaxed),
             Err(_) => warn!("nobody takes receipts any more"),
         }

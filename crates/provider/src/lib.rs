@@ -6,6 +6,7 @@
 //! viewer ─────── cell/1: grant ───────▶ delivery ◀─└───────┘
 //!        ◀───── under the DownloadKey ─────┘ │
 //!        ────── Done ───────────────────────▶└── Receipt, signed ──▶ whoever submits it to a validator
+//!                                                 └ kept a while: Evidence for a validator, where the viewer's differs
 //! controllers ◀── announce, inventory, changes, heartbeat ── announcer (one per controller)
 //! ```
 //!
@@ -24,6 +25,7 @@ mod grant;
 mod intake;
 mod provider;
 mod sharing;
+mod signed;
 pub mod store;
 mod upkeep;
 mod uplink;
@@ -31,6 +33,7 @@ mod uplink;
 pub use grant::GrantPolicy;
 pub use provider::{Provider, ProviderConfig, ProviderStatus};
 pub use sharing::Sharing;
+pub use signed::EvidenceError;
 pub use store::{Store, StoreFolder, StoreOpenError, Usage};
 pub use uplink::{QuietHours, QuietHoursError};
 

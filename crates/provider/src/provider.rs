@@ -7,6 +7,7 @@ use crate::{
     duty::Duty,
     grant::GrantPolicy,
     intake::IntakeProtocol,
+    signed::{EvidenceError, SignedReceipts},
     store::{Store, Usage},
     upkeep::{ScrubCounts, Scrubber, watch_folders},
     uplink::{QuietHours, Uplink},
@@ -15,7 +16,7 @@ use chainflix_overlay::{
     Clock, Dialer, Protocol,
     control::{ProviderCard, ProviderMode},
 };
-use chainflix_primitives::{AccountAddress, AccountKey, BoxKey, CellId, NodeId, Receipt, Signed};
+use chainflix_primitives::{AccountAddress, AccountKey, BoxKey, CellId, Evidence, GrantId, NodeId, Receipt, Signed};
 use serde::{Deserialize, Serialize};
 use std::{
     sync::{
@@ -54,6 +55,8 @@ pub struct ProviderConfig {
     pub heartbeat: Duration,
     /// How long a viewer may take to say how far it got. A viewer that watches while it fetches says it at once.
     pub done_patience: Duration,
+    /// How long after the end of its grant a receipt may have to be proved: `ProtocolParams::receipts_end_ms`.
+    pub evidence_patience: Duration,
     /// Judges expiry.
     pub clock: Clock,
 }
@@ -78,6 +81,7 @@ impl ProviderConfig {
             scrub_bytes_per_s: 2 << 20,
             heartbeat: Duration::from_secs(5),
             done_patience: Duration::from_secs(180),
+            evidence_patience: Duration::from_secs(120),
             clock: Clock::system(),
         }
     }
@@ -98,7 +102,7 @@ impl ProviderConfig {
     ) -> DeliveryProtocol {
         DeliveryProtocol {
             policy: GrantPolicy { node, account: self.account.address(), validators: self.validators },
-            account: self.account,
+            signed: SignedReceipts::new(self.account),
             box_key: self.box_key,
             store,
             admission: Admission::new(self.deliveries_max),
@@ -106,6 +110,7 @@ impl ProviderConfig {
             duty,
             receipts,
             done_patience: self.done_patience,
+            evidence_patience: self.evidence_patience,
             clock: self.clock,
             delivered_bytes: AtomicU64::new(0),
             receipts_signed: AtomicU64::new(0),
@@ -191,6 +196,21 @@ impl Provider {
     /// [`ProviderStatus::needed_cells`] is 0.
     pub fn leave(&self) {
         self.duty.leave();
+    }
+
+    /// How many of its receipts a viewer may still contradict.
+    pub fn provable_receipts(&self) -> usize {
+        self.delivery.signed.kept(self.delivery.clock.now_ms())
+    }
+
+    /// Proves the receipt for `grant`, where the viewer signed for something else: with `chunk` of the cell opened, once
+    /// it is known where the two differ. Reads the delivered range from the disk again.
+    ///
+    /// # Errors
+    /// [`EvidenceError`] when the receipt is not kept (any more), was proved often enough, or the cell is gone.
+    pub async fn evidence(&self, grant: GrantId, chunk: Option<u32>) -> Result<Signed<Evidence>, EvidenceError> {
+        let DeliveryProtocol { signed, store, clock, .. } = self.delivery.as_ref();
+        signed.evidence(store.clone(), clock.now_ms(), grant, chunk).await
     }
 
     /// What it is doing.

@@ -154,7 +154,7 @@ impl CellStream {
         }
     }
 
-    /// Tells the provider how far the viewer got. It signs its receipt over these very words, or none.
+    /// Tells the provider how far the viewer got. It signs its receipt for as much of what it sent.
     pub async fn finish(mut self, end: u64, delivered_hash: Digest) -> Result<(), FetchError> {
         let (provider, cell) = (self.provider, self.cell);
         let done = Done { end, delivered_hash };

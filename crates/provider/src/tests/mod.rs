@@ -2,6 +2,7 @@
 
 mod bad_days;
 mod deliveries;
+mod disputes;
 
 use crate::{Provider, ProviderConfig, Store, store::Put};
 use chainflix_cell::{ChunkHashes, Piece};
