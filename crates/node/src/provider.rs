@@ -1,5 +1,6 @@
 //! The storage provider role: the store, its registration on the chain, and its receipts on their way to validators.
 
+mod disputes;
 mod page;
 mod report;
 
@@ -60,6 +61,7 @@ pub(crate) async fn run(config: ProviderConfig, mut shutdown: Shutdown) -> Resul
     let controllers = config.controllers.iter().map(|controller| controller.node).collect();
     let mut settings =
         chainflix_provider::ProviderConfig::new(account.clone(), box_key.clone(), validators, controllers);
+    settings.evidence_patience = Duration::from_millis(genesis.params.receipts_end_ms(0));
     settings.region = config.region.clone();
     settings.uplink_bytes_per_s = config.uplink_bytes_per_s;
     settings.quiet_hours = config.quiet_hours;
@@ -68,6 +70,8 @@ pub(crate) async fn run(config: ProviderConfig, mut shutdown: Shutdown) -> Resul
     let provider = Arc::new(Provider::start(settings, store.clone(), overlay.dialer(), receipts));
     let serving = overlay.serve(provider.protocols(), ServeLimits::default());
     let submitter = tokio::spawn(submit(client.clone(), outgoing));
+    let witness = disputes::Witness { client: client.clone(), provider: provider.clone(), account: account.address() };
+    let witness = tokio::spawn(witness.run(disputes::pause(&genesis.params)));
     let registered = Arc::new(AtomicBool::new(false));
     let reporter = Reporter {
         provider: provider.clone(),
@@ -87,6 +91,7 @@ pub(crate) async fn run(config: ProviderConfig, mut shutdown: Shutdown) -> Resul
     }
     registrar.abort();
     submitter.abort();
+    witness.abort();
     serving.stop().await;
     drop(provider);
     overlay.close().await;
@@ -134,6 +139,10 @@ pub(crate) async fn submit(client: Client, mut outgoing: mpsc::Receiver<Signed<R
         for attempt in 1..=SUBMISSIONS_MAX {
             match client.submit_receipt(&receipt).await {
                 Ok(()) => break,
+                Err(error) if error.refusal().is_some_and(|refused| refused.code == "receipts-differ") => {
+                    tracing::debug!(grant = %receipt.body.grant, "the viewer signed for something else");
+                    break;
+                }
                 Err(error) if error.refusal().is_some() || attempt == SUBMISSIONS_MAX => {
                     tracing::warn!(grant = %receipt.body.grant, %error, "a receipt is not taken");
                     break;

@@ -1,5 +1,8 @@
 //! A whole network in one process, with short cells: publish, watch, and count the coins.
 
+#[path = "network/liars.rs"]
+mod liars;
+
 use alloy_primitives::Address;
 use alloy_sol_types::SolCall as _;
 use anyhow::{Context as _, Result};
