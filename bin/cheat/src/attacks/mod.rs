@@ -77,7 +77,11 @@ pub const ALL: [Attack; 39] = [
     quiet("another's grant", "plays under the grant of another account", codes::others_grant),
     quiet("forged receipt", "signs the provider's receipt itself", receipts::forged),
     quiet("inflated receipt", "signs for more than came", receipts::inflated),
-    quiet("lying receipt", "signs for other bytes than the provider, and claims to be right", receipts::lying),
+    quiet(
+        "lying receipt",
+        "signs for other bytes than the provider, and shows the hashes of its lie, four times",
+        receipts::lying,
+    ),
     quiet("colluding provider", "a provider signs for a delivery that never was", receipts::colluding_provider),
     quiet("picks its provider", "excludes providers until its own one is drawn", receipts::picks_its_provider),
     quiet("names the holders", "asks a validator for a grant in the controller's place", receipts::names_the_holders),

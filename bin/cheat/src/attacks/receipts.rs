@@ -8,12 +8,18 @@ use crate::{
     forge,
     stage::{Stage, now_ms},
 };
-use chainflix_primitives::{AccountKey, CHUNK_BYTES, Digest, Grant, NodeId, PlayId, Receipt, Signed};
-use chainflix_rpc::types::IssueGrant;
+use chainflix_cell::ChunkHashes;
+use chainflix_primitives::{AccountKey, CHUNK_BYTES, Digest, Evidence, Grant, NodeId, PlayId, Receipt, Signed};
+use chainflix_rpc::types::{DisputeReport, IssueGrant};
 use chainflix_viewer::Playback;
+use std::time::Duration;
+use tokio::time::sleep;
 
 /// The provider that the cheaters own.
 const OWN_PROVIDER: u16 = 2;
+/// How often a liar shows its evidence, and the pause between: as long as a cell of the bench.
+const INSISTS: u32 = 30;
+const INSIST: Duration = Duration::from_millis(250);
 
 /// What either side signs.
 fn words(grant: &Grant, end: u64, delivered_hash: Digest) -> Receipt {
@@ -93,40 +99,63 @@ pub fn inflated(stage: &Stage) -> Run<'_> {
     })
 }
 
-/// Downloads all and watches, but signs for other bytes than the provider, and claims in the dispute to be right.
+/// Downloads all and watches, but signs for other bytes than the provider, and shows the hashes of its lie: once more than
+/// an account may lose disputes in a day.
 pub fn lying(stage: &Stage) -> Run<'_> {
     Box::pin(async move {
         let mut attempt = Attempt { downloaded_permille: 1000, ..Attempt::by(1) };
         let client = Client::new(stage)?;
-        let mut playback = client.cell(&stage.film, 0)?;
-        let mut claimed = None;
-        let tried = async {
-            let grant = client.grant(&playback, vec![]).await?;
-            let mut stream = client.deliver(&mut playback, &grant).await?;
-            while let Some(part) = stream.next().await.map_err(stuck)? {
-                playback.push(&part).map_err(stuck)?;
-            }
-            let honest = playback.end_delivery().ok_or_else(|| stuck("nothing came"))?.body;
-            stream.finish(honest.end, honest.delivered_hash).await.map_err(stuck)?;
-            let lie = words(&grant.body, grant.body.size, forge::invented_hash());
-            client.submit_receipt(&Signed::new(lie, &client.key)).await?;
-            // Hashes of what really came are not behind the receipt that was signed.
-            let evidence = playback.evidence(&honest, Some(0)).map_err(stuck)?;
-            claimed = Some(client.caller.ask::<serde_json::Value>(0, "cfx_submitEvidence", &evidence).await);
-            let code = client.play(&mut playback, grant.body.id).await?;
-            client.sit(&mut playback, &code).await?;
-            client.submit(&client.proof(&playback).await?).await?;
-            Ok((code.id, client.settle(&playback, code.id).await))
-        };
-        let tried = tried.await;
-        match claimed {
-            Some(Ok(answer)) => attempt.note(format!("dispute: {answer}")),
-            Some(Err(no)) => attempt.hear(&no),
-            None => {}
+        for index in 0..4 {
+            let tried = lie(&client, index, &mut attempt).await;
+            finish(&mut attempt, tried);
         }
-        finish(&mut attempt, tried);
         Ok(attempt)
     })
+}
+
+/// One cell, and one lie about it.
+async fn lie(client: &Client<'_>, index: u32, attempt: &mut Attempt) -> Result<(PlayId, End), No> {
+    let mut playback = client.cell(&client.stage.film, index).map_err(stuck)?;
+    let grant = client.grant(&playback, vec![]).await?;
+    let mut stream = client.deliver(&mut playback, &grant).await?;
+    let mut came = Vec::new();
+    while let Some(part) = stream.next().await.map_err(stuck)? {
+        playback.push(&part).map_err(stuck)?;
+        came.extend_from_slice(&part);
+    }
+    let honest = playback.end_delivery().ok_or_else(|| stuck("nothing came"))?.body;
+    let mut delivered = came.split_off(ChunkHashes::encoded_len(grant.body.size));
+    delivered[0] ^= 1;
+    let hashes = ChunkHashes::of(&delivered);
+    let said = words(&grant.body, honest.end, Digest(hashes.root().0));
+    client.submit_receipt(&Signed::new(said, &client.key)).await?;
+    stream.finish(honest.end, honest.delivered_hash).await.map_err(stuck)?;
+    let code = client.play(&mut playback, grant.body.id).await?;
+    let shown = playback.evidence(&honest, None).map_err(stuck)?.body;
+    let shown = Signed::new(Evidence { hashes: hashes.encode(), ..shown }, &client.key);
+    let (came_to, sat) = futures::join!(insist(client, &shown), client.sit(&mut playback, &code));
+    attempt.note(came_to);
+    sat?;
+    client.submit(&client.proof(&playback).await?).await?;
+    Ok((code.id, client.settle(&playback, code.id).await))
+}
+
+/// Shows evidence until it is judged, or the cell is over: before the other side has answered there is nothing to judge.
+/// Answers what it came to.
+async fn insist(client: &Client<'_>, shown: &Signed<Evidence>) -> String {
+    let mut came_to = String::new();
+    for _ in 0..INSISTS {
+        let answer = client.caller.ask(client.validator, "cfx_submitEvidence", shown).await;
+        came_to = match answer {
+            Ok(DisputeReport::Judged { viewer_false: true, provider_false: false }) => {
+                return "dispute: viewer false".into();
+            }
+            Ok(state) => format!("dispute: {state:?}"),
+            Err(no) => no.to_string(),
+        };
+        sleep(INSIST).await;
+    }
+    came_to
 }
 
 /// All providers' nodes but the cheaters' own one.
