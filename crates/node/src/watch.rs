@@ -97,6 +97,8 @@ pub struct WatchSummary {
     pub first_byte_ms: u64,
     /// Bytes that others got from this viewer.
     pub shared_bytes: u64,
+    /// Time from the request until the first fragment is there with its key.
+    pub first_frame_ms: u64,
 }
 
 /// Where events go.
@@ -114,6 +116,8 @@ pub(crate) struct Watching {
     pub first_byte_ms: AtomicU64,
     /// Where cells go that this viewer shares.
     keeper: Option<share::Keeper>,
+    /// When its first fragment could be shown; 0 before.
+    pub first_frame_ms: AtomicU64,
 }
 
 /// Watches a film to its end, to `cells`, or until `shutdown`.
@@ -134,8 +138,9 @@ pub async fn watch(options: WatchOptions, events: Events<'_>, mut shutdown: Shut
     let keeper = sharer.as_ref().map(share::Sharer::keeper);
     let (head, follower) = follow_head(&client).await?;
     let peers = Peers { dialer: overlay.dialer(), controllers: vec![options.controller.node] };
-    let first_byte_ms = AtomicU64::new(0);
-    let watching = Arc::new(Watching { client, peers, viewer, head, asked_ms, first_byte_ms, keeper });
+    let (first_byte_ms, first_frame_ms) = (AtomicU64::new(0), AtomicU64::new(0));
+    let watching = Watching { client, peers, viewer, head, asked_ms, first_byte_ms, first_frame_ms, keeper };
+    let watching = Arc::new(watching);
     // At most 1440.
     let all = film.manifest().cells.len() as u32;
     let cells = options.cells.unwrap_or(all).min(all);
@@ -175,7 +180,7 @@ async fn watch_cells(watching: Arc<Watching>, film: &Film, cells: u32, events: E
     let (finished, followed) = mpsc::channel(FINISHED_MAX);
     let playing = play_cells(&watching, film, cells, finished, events);
     let (tally, outcome) = tokio::try_join!(playing, settle::follow(&watching, followed, events))?;
-    let first_byte_ms = watching.first_byte_ms.load(Relaxed).saturating_sub(watching.asked_ms);
+    let since_asked = |at_ms: &AtomicU64| at_ms.load(Relaxed).saturating_sub(watching.asked_ms);
     Ok(WatchSummary {
         account: watching.viewer.account(),
         played: tally.played,
@@ -184,7 +189,8 @@ async fn watch_cells(watching: Arc<Watching>, film: &Film, cells: u32, events: E
         accepted: outcome.accepted,
         stalled_ms: tally.stalled_ms,
         bytes: tally.bytes,
-        first_byte_ms,
+        first_byte_ms: since_asked(&watching.first_byte_ms),
+        first_frame_ms: since_asked(&watching.first_frame_ms),
         shared_bytes: 0,
     })
 }
@@ -197,13 +203,14 @@ async fn play_cells(
     events: Events<'_>,
 ) -> Result<play::Tally> {
     let mut tally = play::Tally::default();
-    let mut next = Some(fetch::start(watching.clone(), cell(film, 0)?, 0));
+    let mut next = Some(fetch::start(watching.clone(), cell(film, 0)?, 0, None));
     for index in 0..cells {
         let Some(fetching) = next.take() else { bail!("cell {index} was not fetched") };
         let ahead = index + 1 < cells;
         let following = ahead.then(|| cell(film, index + 1)).transpose()?;
-        // The next cell comes in while this one plays.
-        next = following.map(|playback| fetch::start(watching.clone(), playback, index + 1));
+        // The next cell comes in while this one plays, and not before this one is there: they share the line.
+        let before = || Some(fetching.arrival.clone());
+        next = following.map(|playback| fetch::start(watching.clone(), playback, index + 1, before()));
         play::play(watching, fetching, index, &finished, &mut tally, events).await?;
     }
     Ok(tally)

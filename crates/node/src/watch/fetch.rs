@@ -48,11 +48,28 @@ impl Drop for Fetching {
     }
 }
 
-pub(super) fn start(watching: Arc<Watching>, playback: Playback, index: u32) -> Fetching {
+/// Fetches the cell once the one `before` it is there, or was given up.
+pub(super) fn start(
+    watching: Arc<Watching>,
+    playback: Playback,
+    index: u32,
+    before: Option<watch::Receiver<Arrival>>,
+) -> Fetching {
     let playback = Arc::new(Mutex::new(playback));
     let (sender, arrival) = watch::channel(Arrival::default());
     let fetcher = Fetcher { watching, playback: playback.clone(), arrival: sender, excluded: Vec::new(), index };
-    Fetching { playback, arrival, task: tokio::spawn(fetcher.run()) }
+    let task = tokio::spawn(async move {
+        there(before).await;
+        fetcher.run().await;
+    });
+    Fetching { playback, arrival, task }
+}
+
+/// Waits until a cell is complete, or nobody fetches it any more.
+async fn there(before: Option<watch::Receiver<Arrival>>) {
+    if let Some(mut before) = before {
+        let _given_up = before.wait_for(|arrival| arrival.complete).await.is_err();
+    }
 }
 
 struct Fetcher {
@@ -159,5 +176,26 @@ impl Fetcher {
         if let Err(error) = self.watching.client.submit_receipt(&receipt).await {
             tracing::warn!(%error, "a receipt is not taken");
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use futures::FutureExt as _;
+
+    #[tokio::test]
+    async fn a_cell_waits_for_the_one_before_it() {
+        let (sender, before) = watch::channel(Arrival::default());
+        let mut waiting = Box::pin(there(Some(before.clone())));
+        assert_eq!((&mut waiting).now_or_never(), None);
+        sender.send_modify(|arrival| arrival.verified_end = 1);
+        assert_eq!((&mut waiting).now_or_never(), None);
+        sender.send_modify(|arrival| arrival.complete = true);
+        waiting.await;
+        let (sender, given_up) = watch::channel(Arrival::default());
+        drop(sender);
+        there(Some(given_up)).await;
+        there(None).await;
     }
 }

@@ -9,7 +9,7 @@ use crate::now_ms;
 use anyhow::{Context as _, Result};
 use chainflix_primitives::{PlayId, PlayOutcome};
 use chainflix_viewer::Playback;
-use std::time::Duration;
+use std::{sync::atomic::Ordering::Relaxed, time::Duration};
 use tokio::sync::mpsc;
 
 /// The player's heartbeat.
@@ -96,6 +96,10 @@ async fn run(
         }
         reported = arrival.changes.len();
         let mut playback = fetching.playback.lock().await;
+        if playback.verified_end() >= first_fragment_bytes(&playback) {
+            // Only the first fragment of the film sets it.
+            let _set = watching.first_frame_ms.compare_exchange(0, now, Relaxed, Relaxed);
+        }
         if can_show(&playback, &arrival, position_ms, duration_ms) {
             let head = *watching.head.borrow();
             // An unpaid play has no points to fold.
@@ -114,6 +118,12 @@ async fn run(
         stall(index, stalled_ms, tally, events);
     }
     Ok(())
+}
+
+/// Bytes of the cell's first fragment; all of the cell where the manifest lists none.
+fn first_fragment_bytes(playback: &Playback) -> u64 {
+    let entry = playback.entry();
+    entry.fragments.first().map_or(entry.size, |fragment| fragment.size.into())
 }
 
 /// Whether the bytes of this moment have arrived, if bytes were spread evenly over time.
