@@ -139,7 +139,9 @@ impl Delivery {
     }
 
     fn unit(&mut self) -> Result<Option<Piece>, DeliveryError> {
-        let mut unit = std::mem::take(&mut self.pending);
+        // Room for the next unit at once: it comes a packet at a time, and would grow as often.
+        let room = Vec::with_capacity(CHUNK_BYTES as usize);
+        let mut unit = std::mem::replace(&mut self.pending, room);
         match &self.state {
             State::Hashes => match ChunkHashes::decode(self.size, &unit, &self.cell) {
                 Ok(hashes) => {
