@@ -1,17 +1,20 @@
-//! Measures on one core what the protocol promises.
+//! Measures what the protocol promises, on one core where one is enough.
 //!
 //! Started by `cargo xtask bench`, which pins it to a core, in the profile that the demo runs in. One thread does
-//! everything, the waiting for the disk included. Everything is made from seeds, so two runs do the same work.
+//! everything, the waiting for the disk included; but for [`delivery`], which has all cores. Everything is made from seeds,
+//! so two runs do the same work.
 //!
 //! | module | what |
 //! |---|---|
 //! | [`pov`] | Proof of View: proofs, PlayCodes, a full slot, bytes on the disk |
 //! | [`keys`] | releasing keys, with a shared secret and with a quorum |
 //! | [`placement`] | the storage controller: memory, naming sources, a re-plan after losses |
+//! | [`delivery`] | a cell's way from disk to viewer, and many viewers on slow lines |
 //! | [`draw`] | bytes from a seed |
 //! | [`report`] | metrics and the machine they are of |
 //! | [`stopwatch`] | time that this program had its core, or waited for its disk |
 
+mod delivery;
 mod draw;
 mod keys;
 mod placement;
@@ -25,7 +28,7 @@ use report::Metrics;
 use std::{fs, path::PathBuf, process::ExitCode};
 
 #[derive(Parser)]
-#[command(name = "chainflix-bench", about = "Measures on one core what the protocol promises.")]
+#[command(name = "chainflix-bench", about = "Measures what the protocol promises.")]
 struct Cli {
     #[command(subcommand)]
     bench: Bench,
@@ -45,6 +48,11 @@ enum Bench {
     Keys(keys::Keys),
     /// The storage controller at full size: memory, sources, a re-plan
     Placement(placement::Placement),
+    /// A cell's way from disk to viewer, many viewers at once, BitTorrent beside them
+    Delivery(delivery::Delivery),
+    /// One process of a swarm at its place; `delivery` starts it
+    #[command(hide = true)]
+    Member(delivery::Member),
     /// One full slot alone, so that its memory is its own; `pov` starts it
     Slot(pov::FullSlot),
 }
@@ -65,6 +73,9 @@ fn start(cli: Cli) -> Result<()> {
         Bench::Pov(bench) => bench.run(&cli.folder, &mut metrics).map(|()| "pov")?,
         Bench::Keys(bench) => bench.run(&mut metrics).map(|()| "keys")?,
         Bench::Placement(bench) => bench.run(&mut metrics).map(|()| "placement")?,
+        Bench::Delivery(bench) => bench.run(&cli.folder, &mut metrics).map(|()| "delivery")?,
+        // What it has to say is for the one that started it.
+        Bench::Member(member) => return member.run(&cli.folder),
         Bench::Slot(bench) => bench.run(&cli.folder, &mut metrics).map(|()| "slot")?,
     };
     let report = metrics.report(name);

@@ -5,13 +5,23 @@ use std::{fs, time::Duration};
 
 /// What was measured, in the order in which it was.
 #[derive(Default)]
-pub struct Metrics(Map<String, Value>);
+pub struct Metrics {
+    measured: Map<String, Value>,
+    /// What was left out, and why.
+    skipped: Map<String, Value>,
+}
 
 impl Metrics {
     /// Notes a figure, and tells it to whoever watches.
     pub fn add(&mut self, key: &str, value: f64) {
         eprintln!("{key} {value:.3}");
-        self.0.insert(key.to_owned(), json!(value));
+        self.measured.insert(key.to_owned(), json!(value));
+    }
+
+    /// Notes that a figure is left out, and tells it to whoever watches.
+    pub fn skip(&mut self, key: &str, why: &str) {
+        eprintln!("{key} SKIPPED: {why}");
+        self.skipped.insert(key.to_owned(), json!(why));
     }
 
     /// Notes how many of something are done in a second.
@@ -22,18 +32,21 @@ impl Metrics {
     /// Takes over what another run measured.
     pub fn extend(&mut self, report: &Value) {
         if let Some(metrics) = report["metrics"].as_object() {
-            self.0.extend(metrics.clone());
+            self.measured.extend(metrics.clone());
         }
     }
 
     /// A figure that was noted.
     pub fn get(&self, key: &str) -> Option<f64> {
-        self.0.get(key)?.as_f64()
+        self.measured.get(key)?.as_f64()
     }
 
     /// Everything, as JSON.
     pub fn report(self, name: &str) -> String {
-        let report = json!({ "name": name, "machine": machine(), "metrics": self.0 });
+        let mut report = json!({ "name": name, "machine": machine(), "metrics": self.measured });
+        if !self.skipped.is_empty() {
+            report["skipped"] = Value::Object(self.skipped);
+        }
         format!("{report:#}\n")
     }
 }

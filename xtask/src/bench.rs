@@ -2,12 +2,14 @@
 //!
 //! ```text
 //! cargo build (the profile of the demo) ─▶ chainflix-bench, pinned to one core ─┬─▶ table, JSON
-//!                            a browser that plays a film, where there is one ───┘
+//!                            a browser that plays a film, where there is one ───┤   pov
+//!   nginx, libtorrent, WebTorrent beside it, on all cores, where they are here ─┘   delivery, and placement with it
 //! ```
 //!
 //! What is measured is what the demo runs: the same profile, the same features, no second set of dependencies.
 
 mod browser;
+mod delivery;
 
 use crate::{
     program::{self, find},
@@ -24,10 +26,10 @@ use std::{
 };
 
 /// What can be measured.
-const NAMES: [&str; 3] = ["pov", "keys", "placement"];
+const NAMES: [&str; 4] = ["pov", "keys", "placement", "delivery"];
 
 /// Metrics that the design promises something about, what they are, and what is promised.
-const PROMISES: [Promise; 10] = [
+const PROMISES: [Promise; 18] = [
     Promise {
         key: "proof_check_per_core_per_s",
         what: "proofs checked and durably recorded, per second and core",
@@ -58,6 +60,42 @@ const PROMISES: [Promise; 10] = [
         what: "growth of the ledger's file per play, 8,192 plays a slot, in bytes",
         bound: Bound::AtMost(500.0),
     },
+    Promise {
+        key: "cell_vs_raw_iroh",
+        what: "cells from a disk to an opened file, as a part of a bare iroh stream's rate",
+        bound: Bound::AtLeast(0.9),
+    },
+    Promise {
+        key: "cell_vs_nginx_tls",
+        what: "the same, as a part of the rate of nginx and curl over TLS",
+        bound: Bound::AtLeast(1.0),
+    },
+    Promise {
+        key: "cpu_vs_raw_iroh",
+        what: "processor time of both ends, in those of a bare iroh stream",
+        bound: Bound::AtMost(1.5),
+    },
+    Promise {
+        key: "first_64k_p95_ms",
+        what: "from a request to 64 KiB that are verified, 95th percentile, in milliseconds",
+        bound: Bound::LessThan(20.0),
+    },
+    Promise {
+        key: "swarm_stall_percent",
+        what: "200 viewers, 4 providers, lines of 5 Mbit/s by tc: stood still, of play time",
+        bound: Bound::LessThan(0.2),
+    },
+    Promise {
+        key: "swarm_first_source_percent",
+        what: "their bytes that came from the first provider",
+        bound: Bound::LessThan(10.0),
+    },
+    Promise {
+        key: "first_frame_vs_webtorrent",
+        what: "time to the first fragment on such lines, in those of WebTorrent",
+        bound: Bound::LessThan(1.0),
+    },
+    Promise { key: "first_frame_vs_libtorrent", what: "the same, in those of libtorrent", bound: Bound::LessThan(1.0) },
     Promise {
         key: "controller_rss_mib",
         what: "most memory of a controller's picture: a million cells, 20,000 providers, in MiB",
@@ -133,11 +171,18 @@ impl Bench {
         program::run(workspace.cargo(&["build", "--workspace", "--bin", "chainflix-bench"]))?;
         let folder = workspace.kept().join("bench");
         fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
-        let file = folder.join(format!("{}.json", self.name));
-        let mut bench = pinned(&workspace.built("chainflix-bench"));
-        bench.arg(&self.name).arg("--folder").arg(&folder).arg("--json").arg(&file);
-        program::run(bench)?;
-        let mut report = read(&file)?;
+        let program = workspace.built("chainflix-bench");
+        let mut report = match self.name.as_str() {
+            "delivery" => {
+                let mut bench = Command::new(&program);
+                // Behind the name of the bench, whose arguments they are.
+                bench.arg("delivery").args(delivery::rivals(workspace));
+                let mut report = measure(bench, &folder, "delivery")?;
+                delivery::join(&mut report, &measure_alone(&program, &folder, "placement")?)?;
+                report
+            }
+            name => measure_alone(&program, &folder, name)?,
+        };
         if self.name == "pov" && !self.without_browser {
             browser::measure(workspace, &mut report["metrics"])?;
         }
@@ -149,6 +194,21 @@ impl Bench {
             None => Ok(()),
         }
     }
+}
+
+/// What a bench on one core says.
+fn measure_alone(program: &Path, folder: &Path, name: &str) -> Result<Value> {
+    let mut bench = pinned(program);
+    bench.arg(name);
+    measure(bench, folder, name)
+}
+
+/// Runs a bench, and reads what it wrote.
+fn measure(mut bench: Command, folder: &Path, name: &str) -> Result<Value> {
+    let file = folder.join(format!("{name}.json"));
+    bench.arg("--folder").arg(folder).arg("--json").arg(&file);
+    program::run(bench)?;
+    read(&file)
 }
 
 /// The program on one core: the last, because the first serves most interrupts.
@@ -181,6 +241,10 @@ fn table(report: &Value) -> Result<String> {
     for (key, value) in metrics.iter().filter(|(key, _)| PROMISES.iter().all(|promise| promise.key != *key)) {
         let value = value.as_f64().with_context(|| format!("{key} is no number"))?;
         rows.push([key.clone(), number(value), String::new(), String::new()]);
+    }
+    for (key, why) in report["skipped"].as_object().into_iter().flatten() {
+        let why = why.as_str().with_context(|| format!("{key} was left out without a reason"))?;
+        rows.push([key.clone(), "-".to_owned(), "SKIPPED".to_owned(), why.to_owned()]);
     }
     let width = |column: usize| rows.iter().map(|row| row[column].len()).max().unwrap_or(0);
     let widths = [width(0), width(1), width(2)];
@@ -217,6 +281,9 @@ mod tests {
         assert!(lines[4].contains("7.25  < 7.00 MISSED"), "{text}");
         assert!(lines[5].starts_with("other"), "{text}");
         assert!(table(&json!({})).is_err());
+        let text = table(&json!({ "metrics": {}, "skipped": { "cell_vs_nginx_tls": "no nginx" } })).unwrap();
+        let row: Vec<_> = text.lines().last().unwrap_or_default().split_whitespace().collect();
+        assert_eq!(row, ["cell_vs_nginx_tls", "-", "SKIPPED", "no", "nginx"]);
     }
 
     #[test]

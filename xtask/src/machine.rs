@@ -30,6 +30,12 @@ pub enum Package {
     Nftables,
     /// Opens ports on them.
     Miniupnpd,
+    /// Serves files over TLS; deliveries are measured against it.
+    Nginx,
+    /// Fetches them.
+    Curl,
+    /// BitTorrent; deliveries are measured against it.
+    Libtorrent,
 }
 
 /// To build.
@@ -39,6 +45,9 @@ pub const TEST: [Package; 4] = [Package::Compiler, Package::Libclang, Package::F
 
 /// To test behind NATs, beside those of [`TEST`].
 pub const NAT: [Package; 3] = [Package::Iproute, Package::Nftables, Package::Miniupnpd];
+
+/// What deliveries are measured with and against; none is a must.
+pub const DELIVERY: [Package; 4] = [Package::Iproute, Package::Nginx, Package::Curl, Package::Libtorrent];
 
 impl Package {
     /// Debian's name.
@@ -51,6 +60,9 @@ impl Package {
             Self::Iproute => "iproute2",
             Self::Nftables => "nftables",
             Self::Miniupnpd => "miniupnpd",
+            Self::Nginx => "nginx-light",
+            Self::Curl => "curl",
+            Self::Libtorrent => "python3-libtorrent",
         }
     }
 
@@ -63,8 +75,18 @@ impl Package {
             Self::Iproute => find("ip").is_some() && find("tc").is_some(),
             Self::Nftables => find("nft").is_some(),
             Self::Miniupnpd => find("miniupnpd").is_some(),
+            Self::Nginx => find("nginx").is_some(),
+            Self::Curl => find("curl").is_some(),
+            Self::Libtorrent => imports_libtorrent(),
         }
     }
+}
+
+/// Debian's packages are for Debian's own Python, whatever else is on the path.
+fn imports_libtorrent() -> bool {
+    let mut python = Command::new("/usr/bin/python3");
+    python.args(["-c", "import libtorrent"]);
+    program::output(python).is_ok()
 }
 
 /// Makes sure that `packages` are here.
@@ -83,7 +105,8 @@ pub fn packages(packages: &[Package]) -> Result<()> {
 
 fn apt(arguments: &[&str]) -> Command {
     let mut apt = Command::new("apt-get");
-    apt.args(arguments).env("DEBIAN_FRONTEND", "noninteractive");
+    // Servers that are installed here are started by whoever needs them, not by Debian (invoke-rc.d(8)).
+    apt.args(arguments).env("DEBIAN_FRONTEND", "noninteractive").env("RUNLEVEL", "1");
     apt
 }
 

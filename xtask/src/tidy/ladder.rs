@@ -22,9 +22,10 @@ const LADDER: &[&[&str]] = &[
     &["xtask"],
 ];
 
-/// Families of dependencies that few crates may have. `key-service` uses commonware's curve, and nothing of its runtime.
+/// Families of dependencies that few crates may have. `key-service` uses commonware's curve, and nothing of its runtime;
+/// `bench` measures the overlay against bare iroh.
 const ISOLATED: &[(&str, &[&str])] =
-    &[("ethrex", &["chain"]), ("commonware", &["consensus", "key-service"]), ("iroh", &["overlay"])];
+    &[("ethrex", &["chain"]), ("commonware", &["consensus", "key-service"]), ("iroh", &["overlay", "bench"])];
 
 /// Crates that are data and decisions only: no clock, no socket, no disk, no task, no random source.
 pub const PURE: &[&str] = &["primitives", "token", "cell", "placement", "proof-of-view", "viewer", "key-service"];

@@ -5,7 +5,9 @@ use chainflix_cell::{Keystream, verify_path};
 use chainflix_overlay::{
     Alpn, PathKind, StreamError, Verdict,
     cell::Refusal,
-    store::{STORE_FRAME_BYTES_MAX, StoreAnswer, StoreError, StoreRefusal, delete_cell, get_cell, put_cell, show_chunk},
+    store::{
+        STORE_FRAME_BYTES_MAX, StoreAnswer, StoreError, StoreRefusal, delete_cell, get_cell, put_cell, show_chunk,
+    },
 };
 use chainflix_primitives::{CHUNK_BYTES, Digest};
 
