@@ -52,6 +52,9 @@ enum Deed {
     /// Leave the network in order: wait until others have every cell that this provider holds
     #[command(after_help = "Example: chainflix provider exit --config my-disk/config.toml")]
     Exit(At),
+    /// Stay after all, where it was told to leave
+    #[command(after_help = "Example: chainflix provider stay --config my-disk/config.toml")]
+    Stay(At),
 }
 
 #[derive(Args)]
@@ -108,6 +111,7 @@ impl Provider {
             }
             Deed::Status { at, json } => status(&at, json).await,
             Deed::Exit(at) => exit(&at).await,
+            Deed::Stay(at) => stay(&at).await,
         }
     }
 }
@@ -159,7 +163,10 @@ async fn ask(request: reqwest::RequestBuilder, page: &str) -> Result<ProviderRep
     let answer = request.timeout(PATIENCE).send().await;
     let answer =
         answer.with_context(|| format!("the provider does not answer at {page}; start it, or look what it says"))?;
-    answer.error_for_status()?.json().await.with_context(|| format!("{page} is not a provider's page"))
+    if !answer.status().is_success() {
+        bail!("the provider does not do that: {}", answer.text().await.unwrap_or_default().trim());
+    }
+    answer.json().await.with_context(|| format!("{page} is not a provider's page"))
 }
 
 async fn report(page: &str) -> Result<ProviderReport> {
@@ -207,8 +214,10 @@ fn mode(report: &ProviderReport) -> String {
         (ProviderMode::Open, _) => "stores and serves".into(),
         (ProviderMode::Quiet, _) => "quiet hours: nothing is begun".into(),
         (ProviderMode::Leaving, Some(0)) => "may be switched off: everything is elsewhere".into(),
-        (ProviderMode::Leaving, Some(cells)) => format!("leaving; others still need {cells} of its cells"),
-        (ProviderMode::Leaving, None) => "leaving; the controllers have not answered yet".into(),
+        (ProviderMode::Leaving, Some(cells)) => {
+            format!("leaving, also after a restart; others still need {cells} of its cells")
+        }
+        (ProviderMode::Leaving, None) => "leaving, also after a restart; the controllers have not answered yet".into(),
     }
 }
 
@@ -232,11 +241,23 @@ fn size(bytes: u64) -> String {
     indicatif::DecimalBytes(bytes).to_string()
 }
 
+/// Tells the provider what its owner wishes: `leave` or `stay`.
+async fn tell(page: &str, wish: &str) -> Result<ProviderReport> {
+    ask(http()?.post(format!("{page}/{wish}")).header(OWN_HEADER, wish), page).await
+}
+
+/// Asks the provider to stay after all.
+async fn stay(at: &At) -> Result<()> {
+    let page = at.page()?;
+    let report = tell(&page, "stay").await?;
+    say(format_args!("mode       {}", mode(&report)));
+    Ok(())
+}
+
 /// Asks the provider to leave, and waits until it may be switched off.
 async fn exit(at: &At) -> Result<()> {
     let page = at.page()?;
-    let asked = http()?.post(format!("{page}/leave")).header(OWN_HEADER, "leave");
-    let mut latest = ask(asked, &page).await?;
+    let mut latest = tell(&page, "leave").await?;
     let all = latest.status.usage.cells;
     let bar = ProgressBar::new(all).with_message("cells that others have");
     // The template is a constant, and a bad one would only look worse.
@@ -252,9 +273,14 @@ async fn exit(at: &At) -> Result<()> {
         latest = match report(&page).await {
             Ok(report) => report,
             Err(error) => {
-                bail!(error.context("the provider stopped before its cells were elsewhere; start it and try again"))
+                bail!(error.context(
+                    "the provider stopped before its cells were elsewhere; start it again, and it goes on leaving"
+                ))
             }
         };
+        if latest.status.mode != ProviderMode::Leaving {
+            bail!("somebody told the provider to stay after all");
+        }
     }
     bar.finish_and_clear();
     note("Others have every cell. Stop the provider, keep account.key, and delete the rest when you like.");

@@ -139,6 +139,9 @@ pub struct ProviderConfig {
     pub data: PathBuf,
     /// Most bytes it may take there, as `du` counts them.
     pub quota_bytes: u64,
+    /// Folder of what it remembers beside its cells: a few kB, which the quota does not count.
+    #[serde(default = "state_folder")]
+    pub state: PathBuf,
     /// Where it stands, in the operator's words.
     #[serde(default)]
     pub region: String,
@@ -151,7 +154,7 @@ pub struct ProviderConfig {
     /// Bytes a second that are read again to find rotten bits; 0 for never.
     #[serde(default = "scrub_bytes_per_s")]
     pub scrub_bytes_per_s: u64,
-    /// Where its page for the operator is; an address of this machine.
+    /// Where its page for the operator is: an address of this machine, and a port.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub page_listen: Option<SocketAddr>,
     /// More folders, on other disks.
@@ -173,6 +176,10 @@ pub struct FolderConfig {
     pub path: PathBuf,
     /// Most bytes it may take, as `du` counts them.
     pub quota_bytes: u64,
+}
+
+fn state_folder() -> PathBuf {
+    "state".into()
 }
 
 /// A MiB twice a second: 200 GB in a little more than a day.
@@ -265,7 +272,7 @@ impl RoleConfig {
             Self::Controller(controller) => controller.overlay.paths(),
             Self::Provider(provider) => {
                 let mut paths = provider.overlay.paths();
-                paths.extend([&mut provider.account_key, &mut provider.data]);
+                paths.extend([&mut provider.account_key, &mut provider.data, &mut provider.state]);
                 paths.extend(provider.folders.iter_mut().map(|folder| &mut folder.path));
                 paths
             }
@@ -281,6 +288,7 @@ impl ProviderConfig {
             account_key: "account.key".into(),
             data: "cells".into(),
             quota_bytes,
+            state: state_folder(),
             region: String::new(),
             uplink_bytes_per_s: 0,
             quiet_hours: None,

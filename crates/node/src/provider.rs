@@ -3,6 +3,7 @@
 mod disputes;
 mod page;
 mod report;
+mod state;
 
 pub use chainflix_overlay::control::ProviderMode;
 pub use page::OWN_HEADER;
@@ -21,6 +22,7 @@ use chainflix_primitives::{AccountAddress, AccountKey, BoxPublicKey, NodeId, Rec
 use chainflix_provider::{Provider, Store, StoreFolder};
 use chainflix_rpc::{Client, http, send_transaction};
 use report::Reporter;
+use state::StateFolder;
 use std::{
     sync::{
         Arc,
@@ -44,6 +46,8 @@ pub(crate) async fn run(config: ProviderConfig, mut shutdown: Shutdown) -> Resul
     let box_key = keys::provider_box_key(&account);
     let client = Client::new(&config.rpcs)?;
     let listener = listen(&config).await?;
+    let state = StateFolder::open(&config.state)?;
+    let leaving = state.is_leaving()?;
     let store = Store::open_all(&folders(&config))?;
     let overlay = overlay::bind(&config.overlay, &config.controllers).await?;
     tokio::select! {
@@ -66,6 +70,7 @@ pub(crate) async fn run(config: ProviderConfig, mut shutdown: Shutdown) -> Resul
     settings.uplink_bytes_per_s = config.uplink_bytes_per_s;
     settings.quiet_hours = config.quiet_hours;
     settings.scrub_bytes_per_s = config.scrub_bytes_per_s;
+    settings.leaving = leaving;
     let (receipts, outgoing) = mpsc::channel(RECEIPTS_MAX);
     let provider = Arc::new(Provider::start(settings, store.clone(), overlay.dialer(), receipts));
     let serving = overlay.serve(provider.protocols(), ServeLimits::default());
@@ -76,6 +81,7 @@ pub(crate) async fn run(config: ProviderConfig, mut shutdown: Shutdown) -> Resul
     let reporter = Reporter {
         provider: provider.clone(),
         store,
+        state,
         dialer: overlay.dialer(),
         client: client.clone(),
         account: account.address(),
@@ -84,7 +90,7 @@ pub(crate) async fn run(config: ProviderConfig, mut shutdown: Shutdown) -> Resul
     };
     let page = listener.map(|listener| tokio::spawn(show(listener, reporter, shutdown.clone())));
     let registrar = register(client, account, overlay.node_id(), box_key.public_key(), registered);
-    tracing::info!(node = %overlay.node_id(), usage = ?provider.status().usage, "ready");
+    tracing::info!(node = %overlay.node_id(), usage = ?provider.status().usage, leaving, "ready");
     shutdown.requested().await;
     if let Some(page) = page {
         page.await?;

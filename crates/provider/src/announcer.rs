@@ -16,9 +16,7 @@ use crate::{
 };
 use chainflix_overlay::{
     Clock, Dialer,
-    control::{
-        self, Announcement, Changes, ControlError, Heartbeat, InventoryPage, PAGE_CELLS_MAX, ProviderCard, ProviderMode,
-    },
+    control::{self, Announcement, Changes, ControlError, Heartbeat, InventoryPage, PAGE_CELLS_MAX, ProviderCard},
 };
 use chainflix_primitives::{NodeId, Signed};
 use std::{sync::Arc, time::Duration};
@@ -112,11 +110,11 @@ impl Announcer {
 
     async fn beat(&self, sequence: u64) -> Result<(), ControlError> {
         let usage = self.store.usage();
-        let mode = self.duty.mode();
+        let (mode, leaving) = (self.duty.mode(), self.duty.leaving());
         let words = Heartbeat { sequence, mode, quota_bytes: usage.quota_bytes, used_bytes: usage.used_bytes };
         let needed = control::heartbeat(&self.dialer, self.controller, words).await?;
-        if mode == ProviderMode::Leaving {
-            self.duty.heard(self.controller, needed);
+        if let Some(wish) = leaving {
+            self.duty.heard(self.controller, wish, needed);
         }
         Ok(())
     }

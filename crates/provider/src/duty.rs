@@ -6,31 +6,37 @@ use chainflix_primitives::NodeId;
 use chrono::{Local, TimeZone as _};
 use std::{
     collections::HashMap,
-    sync::{
-        Mutex, PoisonError,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::{Mutex, MutexGuard, PoisonError},
 };
 
 /// Shared by all that ask whether to begin something.
 #[derive(Debug)]
 pub(crate) struct Duty {
     quiet_hours: Option<QuietHours>,
-    leaving: AtomicBool,
     controllers: Vec<NodeId>,
-    /// How many cells each controller says are needed yet.
-    needed: Mutex<HashMap<NodeId, u64>>,
+    wish: Mutex<Wish>,
     clock: Clock,
 }
 
+/// Whether the owner wants to leave, and what came of it.
+#[derive(Debug, Default)]
+struct Wish {
+    leaving: bool,
+    /// Grows with every change of mind: what a controller answered to an earlier wish says nothing about this one.
+    number: u64,
+    /// How many cells each controller says are needed yet.
+    needed: HashMap<NodeId, u64>,
+}
+
 impl Duty {
-    pub fn new(quiet_hours: Option<QuietHours>, controllers: Vec<NodeId>, clock: Clock) -> Self {
-        Self { quiet_hours, leaving: AtomicBool::new(false), controllers, needed: Mutex::default(), clock }
+    /// `leaving` is what the owner wished before the last restart.
+    pub fn new(quiet_hours: Option<QuietHours>, controllers: Vec<NodeId>, leaving: bool, clock: Clock) -> Self {
+        Self { quiet_hours, controllers, wish: Mutex::new(Wish { leaving, ..Wish::default() }), clock }
     }
 
     /// Who leaves does so in quiet hours, too: others wait for it.
     pub fn mode(&self) -> ProviderMode {
-        if self.leaving.load(Ordering::Relaxed) {
+        if self.wish().leaving {
             return ProviderMode::Leaving;
         }
         // A clock beyond what a calendar holds has no hours.
@@ -40,31 +46,53 @@ impl Duty {
         if quiet { ProviderMode::Quiet } else { ProviderMode::Open }
     }
 
-    pub fn leave(&self) {
-        self.leaving.store(true, Ordering::Relaxed);
-    }
-
-    /// A controller's answer to the heartbeat of a provider that leaves.
-    pub fn heard(&self, controller: NodeId, needed: Option<u64>) {
-        let mut known = self.needed.lock().unwrap_or_else(PoisonError::into_inner);
-        match needed {
-            Some(cells) => _ = known.insert(controller, cells),
-            None => _ = known.remove(&controller),
+    /// The owner wants to leave, or to stay after all.
+    pub fn set_leaving(&self, leaving: bool) {
+        let mut wish = self.wish();
+        if wish.leaving != leaving {
+            *wish = Wish { leaving, number: wish.number + 1, needed: HashMap::new() };
         }
     }
 
-    /// The most that any controller says; `None` until all of them have said it.
+    /// The number of the wish to leave; `None` for who stays.
+    pub fn leaving(&self) -> Option<u64> {
+        let wish = self.wish();
+        wish.leaving.then_some(wish.number)
+    }
+
+    /// A controller's answer to the heartbeat of a provider that leaves, by the wish of that number.
+    pub fn heard(&self, controller: NodeId, number: u64, needed: Option<u64>) {
+        let mut wish = self.wish();
+        if wish.number != number {
+            return;
+        }
+        match needed {
+            Some(cells) => _ = wish.needed.insert(controller, cells),
+            None => _ = wish.needed.remove(&controller),
+        }
+    }
+
+    /// The most that any controller says; `None` until all of them have said it, and for who stays.
     pub fn needed_cells(&self) -> Option<u64> {
-        let known = self.needed.lock().unwrap_or_else(PoisonError::into_inner);
-        let said: Option<Vec<u64>> = self.controllers.iter().map(|controller| known.get(controller).copied()).collect();
-        said.filter(|_| self.leaving.load(Ordering::Relaxed))?.into_iter().max()
+        let wish = self.wish();
+        let said: Option<Vec<u64>> =
+            self.controllers.iter().map(|controller| wish.needed.get(controller).copied()).collect();
+        said.filter(|_| wish.leaving)?.into_iter().max()
+    }
+
+    fn wish(&self) -> MutexGuard<'_, Wish> {
+        // Every step leaves it whole, so a panic elsewhere does not spoil it.
+        self.wish.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::sync::{Arc, atomic::AtomicU64};
+    use std::sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    };
 
     #[test]
     fn the_hour_decides_until_the_owner_leaves() {
@@ -75,17 +103,33 @@ mod tests {
         let now_ms = Arc::new(AtomicU64::new(at(23, 0)));
         let hours = "22:30-06:00".parse().unwrap();
         let controllers = vec![NodeId([1; 32]), NodeId([2; 32])];
-        let duty = Duty::new(Some(hours), controllers.clone(), Clock::by_hand(now_ms.clone()));
-        assert_eq!(duty.mode(), ProviderMode::Quiet);
+        let duty = Duty::new(Some(hours), controllers.clone(), false, Clock::by_hand(now_ms.clone()));
+        assert_eq!((duty.mode(), duty.leaving()), (ProviderMode::Quiet, None));
         now_ms.store(at(6, 0), Ordering::Relaxed);
         assert_eq!(duty.mode(), ProviderMode::Open);
-        duty.leave();
+        duty.set_leaving(true);
         assert_eq!((duty.mode(), duty.needed_cells()), (ProviderMode::Leaving, None));
-        duty.heard(controllers[0], Some(3));
+        let wish = duty.leaving().unwrap();
+        duty.heard(controllers[0], wish, Some(3));
         assert_eq!(duty.needed_cells(), None, "the other one has not said anything");
-        duty.heard(controllers[1], Some(0));
+        duty.heard(controllers[1], wish, Some(0));
         assert_eq!(duty.needed_cells(), Some(3));
-        duty.heard(controllers[0], Some(0));
+        duty.heard(controllers[0], wish, Some(0));
         assert_eq!(duty.needed_cells(), Some(0));
+    }
+
+    #[test]
+    fn an_answer_to_an_earlier_wish_lets_nobody_go() {
+        let controller = NodeId([1; 32]);
+        let clock = Clock::by_hand(Arc::new(AtomicU64::new(0)));
+        let duty = Duty::new(None, vec![controller], true, clock);
+        let earlier = duty.leaving().unwrap();
+        duty.heard(controller, earlier, Some(0));
+        assert_eq!((duty.mode(), duty.needed_cells()), (ProviderMode::Leaving, Some(0)), "as before the restart");
+        duty.set_leaving(false);
+        assert_eq!((duty.mode(), duty.needed_cells()), (ProviderMode::Open, None));
+        duty.set_leaving(true);
+        duty.heard(controller, earlier, Some(0));
+        assert_eq!(duty.needed_cells(), None);
     }
 }

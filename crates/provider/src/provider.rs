@@ -51,6 +51,8 @@ pub struct ProviderConfig {
     pub quiet_hours: Option<QuietHours>,
     /// Bytes a second that are read again to find rotten bits; 0 for never.
     pub scrub_bytes_per_s: u64,
+    /// Whether it was told to leave before, and has not gone yet.
+    pub leaving: bool,
     /// Time between heartbeats.
     pub heartbeat: Duration,
     /// How long a viewer may take to say how far it got. A viewer that watches while it fetches says it at once.
@@ -79,6 +81,7 @@ impl ProviderConfig {
             uplink_bytes_per_s: 0,
             quiet_hours: None,
             scrub_bytes_per_s: 2 << 20,
+            leaving: false,
             heartbeat: Duration::from_secs(5),
             done_patience: Duration::from_secs(180),
             evidence_patience: Duration::from_secs(120),
@@ -160,7 +163,8 @@ impl Provider {
         receipts: mpsc::Sender<Signed<Receipt>>,
     ) -> Self {
         let card = config.card(dialer.node_id());
-        let duty = Arc::new(Duty::new(config.quiet_hours, config.controllers.clone(), config.clock.clone()));
+        let duty =
+            Arc::new(Duty::new(config.quiet_hours, config.controllers.clone(), config.leaving, config.clock.clone()));
         let mut tasks = JoinSet::new();
         for controller in config.controllers.iter().copied() {
             let announcer = Announcer {
@@ -193,9 +197,14 @@ impl Provider {
     }
 
     /// Begins to leave: from the next heartbeat on the controllers have its cells copied elsewhere. It may stop when
-    /// [`ProviderStatus::needed_cells`] is 0.
+    /// [`ProviderStatus::needed_cells`] is 0. Whoever starts it again says so in [`ProviderConfig::leaving`].
     pub fn leave(&self) {
-        self.duty.leave();
+        self.duty.set_leaving(true);
+    }
+
+    /// Stays after all: from the next heartbeat on its copies count again, and it is sent viewers and cells.
+    pub fn stay(&self) {
+        self.duty.set_leaving(false);
     }
 
     /// How many of its receipts a viewer may still contradict.

@@ -78,7 +78,7 @@ impl Sharing {
                 Teller { controller, card: card.clone(), slots, shelf: shelf.clone(), dialer: dialer.clone(), news };
             tasks.spawn(teller.run());
         }
-        let duty = Arc::new(Duty::new(config.quiet_hours, config.controllers.clone(), config.clock.clone()));
+        let duty = Arc::new(Duty::new(None, Vec::new(), false, config.clock.clone()));
         let delivery = Arc::new(config.delivery(store, dialer.node_id(), duty, receipts));
         Self { delivery, shelf, _tasks: tasks }
     }

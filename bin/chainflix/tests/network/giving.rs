@@ -18,6 +18,19 @@ const CFX: u128 = 1_000_000_000_000_000_000;
 /// A running `chainflix provider run`, stopped when dropped.
 struct Running(Child);
 
+fn give(config: &str) -> Running {
+    Running(chainflix(&["provider", "run", "--config", config]).stderr(Stdio::null()).spawn().unwrap())
+}
+
+impl Running {
+    /// Stops it in order.
+    fn stop(&mut self) {
+        // Process ids have 31 bits.
+        kill_process(Pid::from_raw(self.0.id() as i32).unwrap(), Signal::TERM).unwrap();
+        assert!(self.0.wait().unwrap().success());
+    }
+}
+
 impl Drop for Running {
     fn drop(&mut self) {
         let _ended_already = self.0.kill();
@@ -56,8 +69,7 @@ async fn a_stranger_gives_a_disk_and_takes_it_back() {
     let (config, account) = join(&data, &home.path().join("disk"));
     assert!(status(&config).is_none(), "it does not run yet");
 
-    let running = chainflix(&["provider", "run", "--config", &config]).stderr(Stdio::null()).spawn().unwrap();
-    let mut running = Running(running);
+    let mut running = give(&config);
     until("the page", async || status(&config).is_some()).await;
     let first = status(&config).unwrap();
     assert_eq!((first["registered"].as_bool(), first["status"]["usage"]["cells"].as_u64()), (Some(false), Some(0)));
@@ -80,8 +92,14 @@ async fn a_stranger_gives_a_disk_and_takes_it_back() {
     assert!(left.status.success(), "{}", String::from_utf8_lossy(&left.stderr));
     let last = status(&config).unwrap();
     assert_eq!((&last["status"]["mode"], &last["status"]["neededCells"]), (&"leaving".into(), &0.into()), "{last}");
-    // Process ids have 31 bits.
-    kill_process(Pid::from_raw(running.0.id() as i32).unwrap(), Signal::TERM).unwrap();
-    assert!(running.0.wait().unwrap().success());
+
+    // Who was told to leave does not forget it, until it is told to stay.
+    running.stop();
+    let mut running = give(&config);
+    until("the page again", async || status(&config).is_some()).await;
+    assert_eq!(status(&config).unwrap()["status"]["mode"], "leaving");
+    assert!(run(&["provider", "stay", "--config", &config]).status.success());
+    assert_eq!(status(&config).unwrap()["status"]["mode"], "open");
+    running.stop();
     assert!(demo.stop().success());
 }

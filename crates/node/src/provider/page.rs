@@ -2,13 +2,17 @@
 //!
 //! ```text
 //! GET  /             the page, in Korean or English        GET /status.json     the same for programs
-//! POST /leave        begins to leave; needs the header x-chainflix
+//! POST /leave        begins to leave                       POST /stay          stays after all
 //! ```
 //!
 //! For the operator alone: it listens on this machine. A page of somebody else's in the operator's browser can neither
-//! read it (it answers to its own name only, which stops rebinding of names) nor send (no foreign page can set the header).
+//! read it (it answers to its own name only, which stops rebinding of names) nor send (that needs the header x-chainflix,
+//! which no foreign page can set).
 
-use super::report::{ProviderReport, Reporter};
+use super::{
+    report::{ProviderReport, Reporter},
+    state::StateError,
+};
 use axum::{
     Json, Router,
     extract::{Request, State},
@@ -29,7 +33,8 @@ pub(super) fn router(reporter: Arc<Reporter>) -> Router {
     Router::new()
         .route("/", get(async || ([(header::CACHE_CONTROL, "no-store")], Html(PAGE))))
         .route("/status.json", get(status))
-        .route("/leave", post(leave))
+        .route("/leave", post(async |State(reporter), headers| decide(reporter, &headers, Reporter::leave).await))
+        .route("/stay", post(async |State(reporter), headers| decide(reporter, &headers, Reporter::stay).await))
         .layer(from_fn(own_name))
         .with_state(reporter)
 }
@@ -38,11 +43,19 @@ async fn status(State(reporter): State<Arc<Reporter>>) -> Json<ProviderReport> {
     Json(reporter.report().await)
 }
 
-async fn leave(State(reporter): State<Arc<Reporter>>, headers: HeaderMap) -> Response {
+/// Does what the operator wishes, and answers how the provider stands then.
+async fn decide(
+    reporter: Arc<Reporter>,
+    headers: &HeaderMap,
+    wish: impl Fn(&Reporter) -> Result<(), StateError> + Send,
+) -> Response {
     if !headers.contains_key(OWN_HEADER) {
         return (StatusCode::FORBIDDEN, "this page alone may ask for that\n").into_response();
     }
-    reporter.leave();
+    if let Err(error) = wish(&reporter) {
+        tracing::error!(%error, "the owner's wish cannot be remembered, so nothing is done");
+        return (StatusCode::INTERNAL_SERVER_ERROR, format!("{error}\n")).into_response();
+    }
     Json(reporter.report().await).into_response()
 }
 

@@ -1,5 +1,6 @@
 //! What a provider tells its operator.
 
+use super::state::{StateError, StateFolder};
 use crate::config::ProviderConfig;
 use chainflix_overlay::Dialer;
 use chainflix_primitives::{AccountAddress, NodeId};
@@ -100,6 +101,7 @@ fn is_public(address: IpAddr) -> bool {
 pub(super) struct Reporter {
     pub provider: Arc<Provider>,
     pub store: Arc<Store>,
+    pub state: StateFolder,
     pub dialer: Dialer,
     pub client: Client,
     pub account: AccountAddress,
@@ -122,10 +124,20 @@ impl Reporter {
         }
     }
 
-    /// From now on the provider leaves; see [`Provider::leave`].
-    pub fn leave(&self) {
+    /// From now on the provider leaves, after restarts too; see [`Provider::leave`].
+    pub fn leave(&self) -> Result<(), StateError> {
+        self.state.set_leaving(true)?;
         tracing::info!("asked to leave: cells are copied elsewhere first");
         self.provider.leave();
+        Ok(())
+    }
+
+    /// Stays after all; see [`Provider::stay`].
+    pub fn stay(&self) -> Result<(), StateError> {
+        self.state.set_leaving(false)?;
+        tracing::info!("asked to stay");
+        self.provider.stay();
+        Ok(())
     }
 
     async fn coins(&self) -> Option<Coins> {
