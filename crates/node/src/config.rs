@@ -226,6 +226,13 @@ pub enum ConfigError {
         #[source]
         source: serde_json::Error,
     },
+    /// A page that its operator could not find, or that others could.
+    #[error("{} cannot show its page", path.display())]
+    Page {
+        path: PathBuf,
+        #[source]
+        source: PageError,
+    },
     /// A genesis that contradicts itself.
     #[error("{} cannot start a network", path.display())]
     Genesis {
@@ -235,12 +242,35 @@ pub enum ConfigError {
     },
 }
 
+/// Why a provider's page cannot be at an address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum PageError {
+    /// Port 0 is another one at each start: `chainflix provider status` and its operator would look for it in vain.
+    #[error("page-listen {address} names no port; choose one that is free, such as 127.0.0.1:8090")]
+    NoPort { address: SocketAddr },
+    /// The page has no password.
+    #[error("page-listen {address} can be reached by others; the page is for this machine alone, use 127.0.0.1")]
+    ForOthers { address: SocketAddr },
+}
+
+/// Checks where a provider's page is to be.
+pub fn check_page(address: SocketAddr) -> Result<(), PageError> {
+    match address {
+        _ if !address.ip().is_loopback() => Err(PageError::ForOthers { address }),
+        _ if address.port() == 0 => Err(PageError::NoPort { address }),
+        _ => Ok(()),
+    }
+}
+
 impl RoleConfig {
     /// Reads a file and makes its paths absolute.
     pub fn read(path: &Path) -> Result<Self, ConfigError> {
         let text = read(path)?;
         let toml = |source| ConfigError::Toml { path: path.to_owned(), source: Box::new(source) };
         let mut config: Self = toml::from_str(&text).map_err(toml)?;
+        if let Self::Provider(ProviderConfig { page_listen: Some(address), .. }) = &config {
+            check_page(*address).map_err(|source| ConfigError::Page { path: path.to_owned(), source })?;
+        }
         let folder = path.parent().unwrap_or(Path::new("."));
         for place in config.paths() {
             *place = folder.join(&*place);
@@ -354,5 +384,29 @@ mod tests {
         assert!(matches!(written(&bad), Err(ConfigError::Toml { .. })));
         assert!(matches!(written("role = \"king\""), Err(ConfigError::Toml { .. })));
         assert!(matches!(RoleConfig::read(Path::new("/nowhere.toml")), Err(ConfigError::Read { .. })));
+    }
+
+    #[test]
+    fn a_page_is_where_its_operator_finds_it_and_nobody_else() {
+        let provider = |page: &str| {
+            let page = page.parse().unwrap();
+            let overlay = OverlayConfig {
+                node_key: "node.key".into(),
+                listen: "0.0.0.0:0".parse().unwrap(),
+                relay: None,
+                relay_only: false,
+                map_port: false,
+            };
+            let config = ProviderConfig { page_listen: Some(page), ..ProviderConfig::new(1, vec![], vec![], overlay) };
+            written(&toml::to_string(&RoleConfig::Provider(config)).unwrap())
+        };
+        let refused = |page: &str| match provider(page) {
+            Err(ConfigError::Page { source, .. }) => source,
+            other => panic!("{other:?}"),
+        };
+        assert!(provider("127.0.0.1:8090").is_ok() && provider("[::1]:8090").is_ok());
+        assert!(matches!(refused("127.0.0.1:0"), PageError::NoPort { .. }));
+        assert!(matches!(refused("0.0.0.0:8090"), PageError::ForOthers { .. }));
+        assert!(matches!(refused("192.168.0.7:0"), PageError::ForOthers { .. }));
     }
 }

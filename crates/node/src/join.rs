@@ -9,7 +9,7 @@
 //! their node keys, the relay by its certificate, the genesis by what validators answer.
 
 use crate::{
-    config::{ControllerAt, OverlayConfig, ProviderConfig, QuietHours, RelayAt, RoleConfig},
+    config::{ControllerAt, OverlayConfig, PageError, ProviderConfig, QuietHours, RelayAt, RoleConfig, check_page},
     keys::{self, KeyError},
 };
 use chainflix_primitives::AccountAddress;
@@ -86,6 +86,9 @@ pub enum JoinError {
     /// The folder has a provider already.
     #[error("{} has a provider already; start it: chainflix provider run --config {}/config.toml", folder.display(), folder.display())]
     Taken { folder: PathBuf },
+    /// Where the page would be.
+    #[error(transparent)]
+    Page(#[from] PageError),
     /// A key file.
     #[error(transparent)]
     Key(#[from] KeyError),
@@ -128,6 +131,7 @@ impl JoinCard {
         if path.exists() {
             return Err(JoinError::Taken { folder: folder.to_owned() });
         }
+        check_page(plan.page_listen)?;
         fs::create_dir_all(folder).map_err(file(folder))?;
         let account_key = folder.join("account.key");
         for key in [&account_key, &folder.join("node.key")] {
@@ -188,6 +192,9 @@ mod tests {
             page_listen: "127.0.0.1:8090".parse().unwrap(),
         };
         let folder = home.path().join("disk");
+        let nowhere = ProviderPlan { page_listen: "127.0.0.1:0".parse().unwrap(), ..plan.clone() };
+        assert!(matches!(card.write_provider(&folder, &nowhere), Err(JoinError::Page(PageError::NoPort { .. }))));
+        assert!(!folder.exists());
         let account = card.write_provider(&folder, &plan).unwrap();
         let RoleConfig::Provider(config) = RoleConfig::read(&folder.join("config.toml")).unwrap() else { panic!() };
         assert_eq!(keys::read_account(&config.account_key).unwrap().address(), account);

@@ -10,12 +10,12 @@ pub use page::OWN_HEADER;
 pub use report::{Coins, ProviderReport, Reach, page_url};
 
 use crate::{
-    config::{OverlayConfig, ProviderConfig, read_genesis_from},
+    config::{OverlayConfig, ProviderConfig, check_page, read_genesis_from},
     keys, overlay,
     role::Shutdown,
 };
 use alloy_primitives::B256;
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Context as _, Result};
 use chainflix_contracts::{IRegistry, REGISTRY_ADDRESS, SolCall};
 use chainflix_overlay::{Overlay, ServeLimits};
 use chainflix_primitives::{AccountAddress, AccountKey, BoxPublicKey, NodeId, Receipt, Signed};
@@ -114,10 +114,7 @@ fn folders(config: &ProviderConfig) -> Vec<StoreFolder> {
 
 async fn listen(config: &ProviderConfig) -> Result<Option<TcpListener>> {
     let Some(address) = config.page_listen else { return Ok(None) };
-    ensure!(
-        address.ip().is_loopback(),
-        "page-listen is {address}, which others can reach: the page is for this machine alone, use 127.0.0.1"
-    );
+    check_page(address)?;
     let listener = TcpListener::bind(address).await;
     listener.map(Some).with_context(|| format!("cannot show the provider's page at {address}"))
 }
