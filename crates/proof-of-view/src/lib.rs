@@ -43,7 +43,8 @@ pub use keys::{KeyMessage, KeyService, KeyWarrant, SharedKeys};
 pub use ledger::{
     AcceptedPlay, Audit, AwardedBlock, BlockPlace, CARRY_SLOTS_MAX, CREDITS_PER_BLOCK_MAX, DrawnAudit, IssuerRecord,
     LedgerHead, LedgerParts, LedgerState, MadeBlock, MinedCell, OpenAudit, Owed, PENDING_MAX, PendingBlock,
-    PendingHead, PendingPlay, ProviderRecord, SettleError, Settlement, Standing, VoidedPlay,
+    PendingHead, PendingPlay, PlayedBytes, ProviderRecord, Served, SettleError, Settlement, Standing, Unpaid,
+    VoidedPlay,
 };
 pub use limits::OriginTag;
 pub use receipts::{EvidenceWanted, WANTED_MAX};

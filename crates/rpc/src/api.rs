@@ -4,7 +4,7 @@ use crate::{
     error::ApiError,
     types::{
         AccountQuery, AccountReport, DisputeReport, EvidenceWanted, Head, IssueGrant, PlayReport, Provider, Schedule,
-        Video, VideoQuery, ViewBlock, ViewBlockQuery, ViewBlockSummary,
+        ServedQuery, ServedReport, Video, VideoQuery, ViewBlock, ViewBlockQuery, ViewBlockSummary,
     },
 };
 use chainflix_primitives::{
@@ -46,6 +46,9 @@ pub trait CfxApi: Send + Sync + 'static {
 
     /// What an account has and will have, and a page of what it watched.
     fn account(&self, query: AccountQuery) -> Answer<'_, AccountReport>;
+
+    /// What an account served as a storage peer, by day.
+    fn served(&self, query: ServedQuery) -> Answer<'_, ServedReport>;
 
     /// How one play stands.
     fn play(&self, play: PlayId) -> Answer<'_, PlayReport>;

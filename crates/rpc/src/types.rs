@@ -3,10 +3,12 @@
 //! Sums of coins that may pass 2^53 gwei are decimal strings, since a browser's numbers end there.
 
 mod account;
+mod served;
 
 pub use account::{
     AccountPlay, AccountQuery, AccountReport, NotACursor, PlayCursor, Role, RolePay, VESTING_SHOWN_MAX, Vesting,
 };
+pub use served::{ServedDay, ServedQuery, ServedReport, UnpaidPlays};
 
 use chainflix_primitives::{
     AccountAddress, BlockHash, BoxPublicKey, Digest, GrantRequest, Magnet, NodeId, PlayId, Signed, ViewPayload,

@@ -108,6 +108,15 @@ pub fn by_role(amount_gwei: u64, parties: &Parties<'_>, play: &WeightedPlay<'_>)
     roles
 }
 
+/// What one play's part of the reward pays to each of `play.providers`, in gwei, in their order.
+pub fn storage_parts(amount_gwei: u64, parties: &Parties<'_>, play: &WeightedPlay<'_>) -> Vec<u64> {
+    let mut parts = StorageParts(Vec::with_capacity(play.providers.len()));
+    share(amount_gwei, parties, play, &mut parts);
+    // Of nothing, nobody has anything.
+    parts.0.resize(play.providers.len(), 0);
+    parts.0
+}
+
 /// Takes the parts of a play's amount as they are cut.
 trait Shares {
     fn viewer(&mut self, account: &AccountAddress, gwei: u64);
@@ -261,6 +270,21 @@ impl Shares for RolePay {
     }
 }
 
+/// The storage role's parts alone.
+struct StorageParts(Vec<u64>);
+
+impl Shares for StorageParts {
+    fn provider(&mut self, _account: &AccountAddress, gwei: u64) {
+        self.0.push(gwei);
+    }
+    fn viewer(&mut self, _account: &AccountAddress, _gwei: u64) {}
+    fn supervisor(&mut self, _account: &AccountAddress, _gwei: u64) {}
+    fn activator(&mut self, _account: &AccountAddress, _gwei: u64) {}
+    fn validator(&mut self, _number: usize, _gwei: u64) {}
+    fn operation(&mut self, _each_gwei: u64, _participants: u64) {}
+    fn creator(&mut self, _account: &AccountAddress, _gwei: u64) {}
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -330,6 +354,8 @@ mod tests {
             operation: 3_600,
         };
         assert_eq!(by_role(90_000, &parties, &play), paid);
+        assert_eq!(storage_parts(90_000, &parties, &play), [6_750]);
+        assert_eq!(storage_parts(0, &parties, &play), [0]);
         assert_eq!(amounts(100, [1, 0, 2].into_iter()).collect::<Vec<_>>(), [33, 0, 67]);
         assert_eq!(amounts(100, [0, 0].into_iter()).collect::<Vec<_>>(), [0, 0]);
         assert_eq!(amounts(u64::MAX, [u64::MAX; 2].into_iter()).collect::<Vec<_>>(), [u64::MAX, 0]);

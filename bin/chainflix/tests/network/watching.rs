@@ -6,6 +6,7 @@ use crate::{
 };
 use chainflix_node::keys;
 use chainflix_primitives::{AccountAddress, AccountKey};
+use chainflix_rpc::types::ServedQuery;
 use serde_json::Value;
 use std::{path::Path, time::Duration};
 
@@ -56,6 +57,16 @@ async fn coins_appear_by_watching_alone_and_add_up_to_the_schedule() {
     let validators: Vec<AccountAddress> = serde_json::from_value(accounts["validators"].clone()).unwrap();
     assert!(validators.iter().all(|account| rewards[account] > 0));
     assert!(rewards[&viewer] > 0);
+    // What storage peers are told by day is what they have.
+    let providers: Vec<AccountAddress> = serde_json::from_value(accounts["providers"].clone()).unwrap();
+    let mut plays = 0;
+    for account in providers {
+        let served = client.served(ServedQuery { account, from: None, count: 2 }).await.unwrap();
+        let gwei: u64 = served.days.iter().map(|day| day.gwei).sum();
+        assert_eq!(u128::from(gwei) * 1_000_000_000, rewards[&account], "{served:?}");
+        plays += served.days.iter().map(|day| day.plays).sum::<u64>();
+    }
+    assert!(plays >= 4, "each of the four plays was served by somebody");
 
     // The same account once more: allowed, and unpaid.
     let (events, ok) = watch(&demo, &data, &key);

@@ -22,6 +22,7 @@ const METHODS: [&str; 17] = [
     "cfx_issueGrant",
     "cfx_play",
     "cfx_account",
+    "cfx_served",
     "cfx_video",
     "cfx_videos",
     "cfx_manifest",

@@ -16,6 +16,7 @@ mod parts;
 mod prune;
 mod query;
 mod row;
+mod served;
 mod steps;
 mod store;
 mod write;
@@ -23,6 +24,7 @@ mod write;
 pub use chainflix_proof_of_view::{BlockPlace, Owed, SettleError, Settlement};
 pub use chainflix_token::{Credit, RolePay};
 pub use query::{Awarded, PlayPlace, PlayState, ROWS_MAX, Summary, ViewBlock};
+pub use served::SERVED_DAYS_KEPT;
 pub use store::StoreError;
 
 use chainflix_primitives::{BlockHash, Digest, NetworkGenesis, ViewPayload};
@@ -93,12 +95,12 @@ pub struct ViewLedger {
 impl ViewLedger {
     /// Opens (or starts) the ledger in the file `path`.
     pub fn open(path: &Path, genesis: Arc<NetworkGenesis>) -> Result<Self, LedgerError> {
-        Self::with(Store::open(path, &genesis.params)?, genesis)
+        Self::with(Store::open(path, genesis.clone())?, genesis)
     }
 
     /// A ledger that is gone with the process.
     pub fn in_memory(genesis: Arc<NetworkGenesis>) -> Result<Self, LedgerError> {
-        Self::with(Store::in_memory(&genesis.params)?, genesis)
+        Self::with(Store::in_memory(genesis.clone())?, genesis)
     }
 
     fn with(store: Store, genesis: Arc<NetworkGenesis>) -> Result<Self, LedgerError> {

@@ -13,10 +13,11 @@
 //! | `provider` | account | what it answers for until the period ends |
 //! | `pending` | view block | what it waits for: draw or votes on its audit |
 //! | `vesting` | view block | awards that are not spendable yet |
+//! | `served` | day, account | what it served as a storage peer, what that paid, what it did not pay and why |
 //!
 //! One transaction a block, synced before it returns. `counted` is of the running period and emptied with it: it is looked
 //! up in memory alone, so that a row for each play would only cost time. Rows of `view_block` are written once, and are
-//! deleted with their index rows when they are old (`prune`): for ever kept are summaries. Rows go in by ascending keys,
+//! deleted with their index rows when they are old (`prune`): for ever kept are summaries, and for a quarter of a year what storage peers are told (`served`). Rows go in by ascending keys,
 //! which a B-tree takes several times as fast as random ones.
 
 use super::{
@@ -24,7 +25,7 @@ use super::{
     row::{CountedPlay, CreditsRow, StateRow, credits, decode, decode_view_block, encode},
     write::write_step,
 };
-use chainflix_primitives::{AccountAddress, BlockHash, Digest, ProtocolParams, ViewPayload};
+use chainflix_primitives::{AccountAddress, BlockHash, Digest, NetworkGenesis, ViewPayload};
 use chainflix_proof_of_view::{BlockPlace, LedgerParts, LedgerState, PendingBlock, PendingHead, Settlement};
 use redb::{Database, ReadTransaction, ReadableDatabase as _, ReadableTable as _, TableDefinition};
 use std::{collections::HashMap, path::Path, sync::Arc};
@@ -40,6 +41,7 @@ pub(super) const STANDING: TableDefinition<[u8; 20], &[u8]> = TableDefinition::n
 pub(super) const PROVIDER: TableDefinition<[u8; 20], &[u8]> = TableDefinition::new("provider");
 pub(super) const PENDING: TableDefinition<u64, &[u8]> = TableDefinition::new("pending");
 pub(super) const VESTING: TableDefinition<u64, &[u8]> = TableDefinition::new("vesting");
+pub(super) const SERVED: TableDefinition<(u32, [u8; 20]), &[u8]> = TableDefinition::new("served");
 
 /// Memory for pages, in bytes: of what is written, little is read again soon.
 const CACHE_BYTES: usize = 128 << 20;
@@ -81,22 +83,21 @@ pub(super) struct Stored {
 
 pub(super) struct Store {
     database: Database,
-    /// View blocks whose plays are kept.
-    kept: u64,
+    genesis: Arc<NetworkGenesis>,
 }
 
 impl Store {
-    pub fn open(path: &Path, params: &ProtocolParams) -> Result<Self, StoreError> {
-        Self::prepare(Database::builder().set_cache_size(CACHE_BYTES).create(path)?, params)
+    pub fn open(path: &Path, genesis: Arc<NetworkGenesis>) -> Result<Self, StoreError> {
+        Self::prepare(Database::builder().set_cache_size(CACHE_BYTES).create(path)?, genesis)
     }
 
-    pub fn in_memory(params: &ProtocolParams) -> Result<Self, StoreError> {
+    pub fn in_memory(genesis: Arc<NetworkGenesis>) -> Result<Self, StoreError> {
         let backend = redb::backends::InMemoryBackend::new();
-        Self::prepare(Database::builder().create_with_backend(backend)?, params)
+        Self::prepare(Database::builder().create_with_backend(backend)?, genesis)
     }
 
     /// Readers may then rely on every table.
-    fn prepare(database: Database, params: &ProtocolParams) -> Result<Self, StoreError> {
+    fn prepare(database: Database, genesis: Arc<NetworkGenesis>) -> Result<Self, StoreError> {
         let write = database.begin_write()?;
         write.open_table(NETWORK)?;
         write.open_table(STATE)?;
@@ -109,8 +110,9 @@ impl Store {
         write.open_table(PROVIDER)?;
         write.open_table(PENDING)?;
         write.open_table(VESTING)?;
+        write.open_table(SERVED)?;
         write.commit()?;
-        Ok(Self { database, kept: prune::kept(params) })
+        Ok(Self { database, genesis })
     }
 
     pub fn begin_read(&self) -> Result<ReadTransaction, StoreError> {
@@ -166,9 +168,9 @@ impl Store {
         let write = self.database.begin_write()?;
         let state = StateRow { height: place.height, hash, head: settlement.next.head().clone() };
         write.open_table(STATE)?.insert((), encode(&state).as_slice())?;
-        write_step(&write, place, before, payload, settlement)?;
+        write_step(&write, &self.genesis, place, before, payload, settlement)?;
         if let Some(made) = &settlement.made {
-            prune::prune(&write, made.view_block, self.kept)?;
+            prune::prune(&write, made.view_block, prune::kept(&self.genesis.params))?;
         }
         write.commit()?;
         Ok(())

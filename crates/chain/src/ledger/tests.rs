@@ -6,7 +6,8 @@ use chainflix_primitives::{
     NetworkKeys, NodeId, PlayCode, PlayData, PlayFactors, PlayId, PlayRecord, ProtocolParams, ProviderShare,
     Signable as _, Signature, Signed, SlotPayload, SlotProposal, SlotVote, ValidatorIdentity, VoteEntry,
 };
-use chainflix_proof_of_view::{MinedCell, PendingBlock, Standing};
+use chainflix_proof_of_view::{MinedCell, PendingBlock, Served, Standing};
+use redb::ReadableTable as _;
 use std::path::PathBuf;
 
 const LATE_MS: u64 = 1_000_000_000;
@@ -161,6 +162,7 @@ struct Seen {
     owed: Vec<Owed>,
     view_blocks: Vec<ViewBlock>,
     plays: Vec<(PlayPlace, PlayState)>,
+    served: Vec<(u32, Served)>,
 }
 
 fn seen(ledger: &ViewLedger) -> Seen {
@@ -184,6 +186,7 @@ fn seen(ledger: &ViewLedger) -> Seen {
         owed: viewers.clone().map(|account| ledger.owed(&account)).collect(),
         view_blocks: summaries.map(|summary| ledger.view_block(summary.number).unwrap().unwrap()).collect(),
         plays: places.map(|place| (place, ledger.play_state(&place).unwrap())).collect(),
+        served: ledger.served(&PROVIDER, u32::MAX, 1_000).unwrap(),
     }
 }
 
@@ -217,6 +220,7 @@ fn any_history_survives_restarts_and_kills() {
         assert!(steady.head.closed_slot.is_some(), "a period has ended");
         check_pay(&steady);
         check_summaries(&steady);
+        check_served(&steady);
     }
 }
 
@@ -259,6 +263,45 @@ fn check_pay(seen: &Seen) {
         let due = if block.carried.iter().all(is_nothing) { 0 } else { block.summary.reward_gwei };
         assert_eq!(awarded_gwei(block), if block.summary.award.is_some() { due } else { 0 });
     }
+}
+
+/// What the only storage peer is told is what the awarded view blocks say: it has no other role.
+fn check_served(seen: &Seen) {
+    let awarded = || seen.view_blocks.iter().filter(|block| block.summary.award.is_some());
+    let credits = awarded().flat_map(|block| block.awards(&genesis()).unwrap());
+    let gwei = credits.filter(|credit| credit.account == PROVIDER).map(|credit| credit.gwei).sum::<u64>();
+    let plays: u64 = awarded().map(|block| u64::from(block.summary.plays)).sum();
+    let unpaid = awarded()
+        .flat_map(|block| block.carried.iter().filter(|(index, weight)| *weight == 0 || block.is_void(*index)));
+    let [(_, served)] = &seen.served[..] else { panic!("all of it is of one day: {:?}", seen.served) };
+    assert_eq!((served.all.plays, served.all.bytes, served.gwei), (plays, plays * SIZE, gwei));
+    assert_eq!(served.unpaid.iter().map(|unpaid| unpaid.plays).sum::<u64>(), unpaid.count() as u64);
+}
+
+#[test]
+fn what_storage_peers_earned_is_told_by_day_for_a_quarter_of_a_year() {
+    const DAY_MS: u64 = 86_400_000;
+    let unaudited = AuditParams { share_permille: 0, ..Default::default() };
+    let params = ProtocolParams { audit: unaudited, ..genesis().params.clone() };
+    let ledger = ViewLedger::in_memory(Arc::new(NetworkGenesis { params, ..(*genesis()).clone() })).unwrap();
+    let days = u64::from(SERVED_DAYS_KEPT) + 8;
+    for height in 1..=2 * days + 1 {
+        // Two blocks a day; what they carry is awarded on the next, where the newest two wait yet.
+        let place = BlockPlace { time_ms: 100 * DAY_MS + height * DAY_MS / 2, ..place(height) };
+        ledger.commit(&place, hash(height), Some(&payload(height, height as u32))).unwrap();
+    }
+    let kept = ledger.served(&PROVIDER, u32::MAX, 1_000).unwrap();
+    let newest = 100 + days as u32 - 1;
+    assert_eq!(kept.len(), SERVED_DAYS_KEPT as usize);
+    assert!(kept.iter().map(|(day, _)| *day).eq((newest + 1 - SERVED_DAYS_KEPT..=newest).rev()), "{kept:?}");
+    assert!(kept.iter().all(|(_, served)| served.all.plays == 2 && served.gwei > 0));
+    let read = ledger.store.begin_read().unwrap();
+    let oldest = read.open_table(store::SERVED).unwrap().first().unwrap().map(|(key, _)| key.value().0);
+    assert_eq!(oldest, Some(newest + 1 - SERVED_DAYS_KEPT), "older ones are not in the file either");
+    let page = ledger.served(&PROVIDER, newest - 10, 3).unwrap();
+    assert_eq!(page, kept[10..13]);
+    assert_eq!(ledger.served(&CREATOR, u32::MAX, 1_000).unwrap(), [], "who served nothing");
+    assert_eq!(ViewLedger::in_memory(genesis()).unwrap().served(&PROVIDER, u32::MAX, 9).unwrap(), []);
 }
 
 #[test]

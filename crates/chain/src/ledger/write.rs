@@ -3,9 +3,10 @@
 use super::{
     parts,
     row::{AwardRow, CountedPlay, SummaryRow, ViewBlockRow, credits_row, decode, encode, encode_view_block},
+    served,
     store::{ACCOUNT_PLAY, COUNTED, PENDING, PLAY, PROVIDER, STANDING, SUMMARY, StoreError, VESTING, VIEW_BLOCK},
 };
-use chainflix_primitives::{AccountAddress, PlayRecord, SlotPayload, ViewPayload};
+use chainflix_primitives::{AccountAddress, NetworkGenesis, PlayRecord, SlotPayload, ViewPayload};
 use chainflix_proof_of_view::{
     AwardedBlock, BlockPlace, LedgerState, MadeBlock, MinedCell, PendingBlock, Settlement, VoidedPlay,
 };
@@ -15,6 +16,7 @@ use std::{collections::BTreeSet, sync::Arc};
 /// Writes what a block did to the state `before` it.
 pub(super) fn write_step(
     write: &WriteTransaction,
+    genesis: &NetworkGenesis,
     place: &BlockPlace,
     before: &LedgerState,
     payload: Option<&Arc<ViewPayload>>,
@@ -34,7 +36,10 @@ pub(super) fn write_step(
         insert_counted(write, slot, made)?;
     }
     for awarded in &settlement.awarded {
-        insert_award(write, place, before, awarded)?;
+        let view_block = awarded.view_block;
+        let block = before.pending_block(view_block).ok_or(StoreError::Torn { view_block })?;
+        let time_ms = insert_award(write, place, block, awarded)?;
+        served::insert(write, time_ms, &after.served(genesis, block, awarded))?;
     }
     insert_standings(write, payload, settlement)?;
     insert_providers(write, settlement)?;
@@ -112,18 +117,17 @@ fn insert_counted(write: &WriteTransaction, slot: &SlotPayload, made: &MadeBlock
     parts::insert(&mut write.open_table(COUNTED)?, made.view_block, &encode(&counted))
 }
 
+/// Answers the time of the block that carried the votes.
 fn insert_award(
     write: &WriteTransaction,
     place: &BlockPlace,
-    before: &LedgerState,
+    block: &PendingBlock,
     awarded: &AwardedBlock,
-) -> Result<(), StoreError> {
+) -> Result<u64, StoreError> {
     let view_block = awarded.view_block;
     let mut table = write.open_table(SUMMARY)?;
     let summary = table.get(view_block)?.map(|row| decode::<SummaryRow>("summary", row.value())).transpose()?;
-    let (Some(mut summary), Some(block)) = (summary, before.pending_block(view_block)) else {
-        return Err(StoreError::Torn { view_block });
-    };
+    let mut summary = summary.ok_or(StoreError::Torn { view_block })?;
     summary.viewers = viewers(block, &awarded.voided);
     summary.award = Some(AwardRow {
         height: place.height,
@@ -131,7 +135,7 @@ fn insert_award(
         voided: awarded.voided.iter().map(|void| void.index as u32).collect(),
     });
     table.insert(view_block, encode(&summary).as_slice())?;
-    Ok(())
+    Ok(summary.time_ms)
 }
 
 /// Writes what is known of the accounts that played, or whose plays are void.

@@ -1,4 +1,4 @@
-//! What an account has, what is on its way to it, and what it watched.
+//! What an account has, what is on its way to it, what it watched, and what it served.
 //!
 //! ```text
 //! desk      running, proved               ─┐ newest page only
@@ -15,9 +15,10 @@ use chainflix_chain::{
     ledger::{PlayPlace, PlayState, ViewBlock, ViewLedger},
 };
 use chainflix_primitives::{AccountAddress, NetworkGenesis, PlayCode, PlayId};
-use chainflix_proof_of_view::PlayStatus;
+use chainflix_proof_of_view::{PlayStatus, PlayedBytes, Served, Unpaid};
 use chainflix_rpc::types::{
-    AccountPlay, AccountQuery, AccountReport, PlayCursor, PlayReport, Role, RolePay, VESTING_SHOWN_MAX, Vesting,
+    AccountPlay, AccountQuery, AccountReport, PlayCursor, PlayReport, Role, RolePay, ServedDay, ServedQuery,
+    ServedReport, UnpaidPlays, VESTING_SHOWN_MAX, Vesting,
 };
 use std::{collections::HashSet, sync::Arc};
 
@@ -74,6 +75,14 @@ impl Accounts {
         })
     }
 
+    /// Answers `query`. Reads the disk.
+    pub fn served(&self, query: &ServedQuery) -> anyhow::Result<ServedReport> {
+        let ServedQuery { account, from, count } = query;
+        let days = self.ledger.served(account, from.unwrap_or(u32::MAX), *count as usize)?;
+        let struck_out = self.ledger.state().is_provider_struck_out(&self.genesis.params, account);
+        Ok(ServedReport { struck_out, days: days.into_iter().map(|(day, served)| served_day(day, &served)).collect() })
+    }
+
     fn carried(&self, account: &AccountAddress, start: PlayCursor, count: usize) -> anyhow::Result<Vec<Entry>> {
         let mut carried = Vec::new();
         // One more, to know whether there is another page.
@@ -128,6 +137,14 @@ fn refused_play(refused: Refused) -> AccountPlay {
     let Refused { at_ms, play, magnet, cell_index, code, message } = refused;
     let report = PlayReport::Refused { code, message };
     AccountPlay { play, magnet, cell_index, time_ms: at_ms, report, paid: None }
+}
+
+fn served_day(day: u32, served: &Served) -> ServedDay {
+    let unpaid = Unpaid::ALL.into_iter().zip(served.unpaid).filter(|(_, unpaid)| unpaid.plays > 0);
+    let unpaid =
+        unpaid.map(|(why, PlayedBytes { plays, bytes })| UnpaidPlays { reason: why.code().into(), plays, bytes });
+    let PlayedBytes { plays, bytes } = served.all;
+    ServedDay { day, plays, bytes, gwei: served.gwei, unpaid: unpaid.collect() }
 }
 
 fn paid(block: &ViewBlock, genesis: &NetworkGenesis, index: u32) -> Vec<RolePay> {
@@ -247,6 +264,14 @@ mod tests {
                 None => return pages,
             }
         }
+    }
+
+    #[test]
+    fn a_day_names_the_reasons_that_were() {
+        let mut served = Served { all: PlayedBytes { plays: 5, bytes: 50 }, gwei: 9, ..Served::default() };
+        served.unpaid[Unpaid::Weightless as usize] = PlayedBytes { plays: 2, bytes: 20 };
+        let unpaid = vec![UnpaidPlays { reason: "weightless".into(), plays: 2, bytes: 20 }];
+        assert_eq!(served_day(7, &served), ServedDay { day: 7, plays: 5, bytes: 50, gwei: 9, unpaid });
     }
 
     #[test]

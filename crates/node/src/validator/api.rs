@@ -22,7 +22,8 @@ use chainflix_rpc::{
     api::Answer,
     types::{
         AccountQuery, AccountReport, Award, AwardSummary, COUNT_MAX, DisputeReport, EvidenceWanted, Head, IssueGrant,
-        PlayReport, PlayWeight, Provider, Schedule, Video, VideoQuery, ViewBlock, ViewBlockQuery, ViewBlockSummary,
+        PlayReport, PlayWeight, Provider, Schedule, ServedQuery, ServedReport, Video, VideoQuery, ViewBlock,
+        ViewBlockQuery, ViewBlockSummary,
     },
 };
 use futures::future::{BoxFuture, FutureExt as _};
@@ -174,6 +175,11 @@ impl CfxApi for Api {
             look(move || accounts.report(query, open)).await
         }
         .boxed()
+    }
+
+    fn served(&self, query: ServedQuery) -> Answer<'_, ServedReport> {
+        let accounts = self.accounts.clone();
+        look(move || accounts.served(&query)).boxed()
     }
 
     fn play(&self, play: PlayId) -> Answer<'_, PlayReport> {

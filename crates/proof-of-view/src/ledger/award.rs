@@ -1,7 +1,7 @@
 //! Who gets what, when it vests, and what falls due.
 
-use super::PendingBlock;
-use chainflix_primitives::NetworkGenesis;
+use super::{PendingBlock, PendingPlay};
+use chainflix_primitives::{AccountAddress, NetworkGenesis};
 use chainflix_token::{Credit, Parties, WeightedPlay, pay};
 use std::sync::Arc;
 
@@ -12,29 +12,36 @@ pub const CREDITS_PER_BLOCK_MAX: usize = 1 << 16;
 /// What `block` awards when the plays at the places `voided` (ascending) are void: one credit per account, in order of
 /// accounts, that add up to the reward, or none when no play has weight.
 pub(super) fn awards(genesis: &NetworkGenesis, block: &PendingBlock, voided: &[u32]) -> Vec<Credit> {
-    let validators: Vec<_> = genesis.validators.iter().map(|validator| validator.account).collect();
-    let parties = Parties {
-        validators: &validators,
-        struck_out: block.head.struck_out,
-        operation: &block.slot().proposal.operation,
-    };
+    let validators = validators(genesis);
     let valid = block.plays().iter().filter(|play| voided.binary_search(&play.index).is_err());
-    let plays = valid.map(|play| {
-        let record = block.record(play.index);
-        let code = &record.code.body;
-        WeightedPlay {
-            weight: play.weight,
-            split: &code.split,
-            viewer: code.account,
-            creator: code.creator,
-            supervisor: code.supervisor,
-            activators: &code.activators,
-            providers: &record.providers,
-            cell_bytes: code.size,
-            carriers: play.carriers,
-        }
-    });
-    pay(block.head.reward_gwei, &parties, plays)
+    pay(block.head.reward_gwei, &parties(&validators, block), valid.map(|play| weighted(block, play)))
+}
+
+/// The accounts of the validators, by their numbers.
+pub(super) fn validators(genesis: &NetworkGenesis) -> Vec<AccountAddress> {
+    genesis.validators.iter().map(|validator| validator.account).collect()
+}
+
+/// Who shares in every play of `block`.
+pub(super) fn parties<'a>(validators: &'a [AccountAddress], block: &'a PendingBlock) -> Parties<'a> {
+    Parties { validators, struck_out: block.head.struck_out, operation: &block.slot().proposal.operation }
+}
+
+/// A play of `block` as it is shared.
+pub(super) fn weighted<'a>(block: &'a PendingBlock, play: &PendingPlay) -> WeightedPlay<'a> {
+    let record = block.record(play.index);
+    let code = &record.code.body;
+    WeightedPlay {
+        weight: play.weight,
+        split: &code.split,
+        viewer: code.account,
+        creator: code.creator,
+        supervisor: code.supervisor,
+        activators: &code.activators,
+        providers: &record.providers,
+        cell_bytes: code.size,
+        carriers: play.carriers,
+    }
 }
 
 /// Takes out what is due after `view_blocks` view blocks, oldest first, and adds it up by account.
@@ -75,7 +82,6 @@ fn add_up(mut credits: Vec<Credit>) -> Vec<Credit> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use chainflix_primitives::AccountAddress;
 
     fn credit(n: u32, gwei: u64) -> Credit {
         Credit { account: AccountAddress(std::array::from_fn(|byte| n.to_be_bytes()[byte % 4])), gwei }

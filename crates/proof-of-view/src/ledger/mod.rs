@@ -22,6 +22,7 @@
 //! | `verdict` | which drawn plays passed their audit |
 //! | `providers` | what providers answer for, when plays they served did not |
 //! | `award` | who gets what, when it vests, and what falls due |
+//! | `served` | nothing: it tells storage peers what they served, what it paid, and why it did not |
 //! | `root` | the commitment to all of it |
 //! | `advance` | their order |
 
@@ -30,6 +31,7 @@ mod award;
 mod pending;
 mod providers;
 mod root;
+mod served;
 mod standing;
 mod state;
 mod tally;
@@ -42,6 +44,7 @@ pub use advance::{AcceptedPlay, AwardedBlock, DrawnAudit, MadeBlock, Settlement,
 pub use award::CREDITS_PER_BLOCK_MAX;
 pub use pending::{Audit, OpenAudit, PendingBlock, PendingHead, PendingPlay};
 pub use providers::ProviderRecord;
+pub use served::{PlayedBytes, Served, Unpaid};
 pub use standing::{IssuerRecord, MinedCell, Standing};
 pub use state::{LedgerHead, LedgerParts, LedgerState, Owed};
 pub use tally::SettleError;

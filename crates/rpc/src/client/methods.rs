@@ -3,7 +3,7 @@
 use super::{Client, ClientError};
 use crate::types::{
     AccountQuery, AccountReport, DisputeReport, EvidenceWanted, Head, HexBytes, IssueGrant, PlayReport, Provider,
-    Schedule, Video, VideoQuery, ViewBlock, ViewBlockQuery, ViewBlockSummary,
+    Schedule, ServedQuery, ServedReport, Video, VideoQuery, ViewBlock, ViewBlockQuery, ViewBlockSummary,
 };
 use chainflix_primitives::{
     AccountAddress, Evidence, Grant, Magnet, NetworkGenesis, Opening, PlayAnswer, PlayData, PlayId, PlayRequest,
@@ -39,6 +39,11 @@ impl Client {
     /// What an account has and will have, and a page of what it watched.
     pub async fn account(&self, query: AccountQuery) -> Result<AccountReport, ClientError> {
         self.call("cfx_account", [query]).await
+    }
+
+    /// What an account served as a storage peer, by day.
+    pub async fn served(&self, query: ServedQuery) -> Result<ServedReport, ClientError> {
+        self.call("cfx_served", [query]).await
     }
 
     /// How one play stands.

@@ -3,7 +3,7 @@
 use crate::{
     api::CfxApi,
     error::ApiError,
-    types::{AccountQuery, COUNT_MAX, HOLDERS_MAX, HexBytes, IssueGrant, VideoQuery, ViewBlockQuery},
+    types::{AccountQuery, COUNT_MAX, HOLDERS_MAX, HexBytes, IssueGrant, ServedQuery, VideoQuery, ViewBlockQuery},
 };
 use chainflix_primitives::manifest::MANIFEST_BYTES_MAX;
 use serde::{Serialize, de::DeserializeOwned};
@@ -41,6 +41,11 @@ impl Caller<'_> {
                 let query: AccountQuery = one(params)?;
                 counted(query.count)?;
                 cfx.account(query).await.and_then(json)
+            }
+            "cfx_served" => {
+                let query: ServedQuery = one(params)?;
+                counted(query.count)?;
+                cfx.served(query).await.and_then(json)
             }
             "cfx_videos" => {
                 let query: VideoQuery = one(params)?;

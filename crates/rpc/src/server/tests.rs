@@ -53,6 +53,11 @@ impl CfxApi for Validator {
             next: query.from,
         }))
     }
+    fn served(&self, query: ServedQuery) -> Answer<'_, ServedReport> {
+        let unpaid = vec![UnpaidPlays { reason: "audit-failed".into(), plays: 1, bytes: 2 }];
+        let day = ServedDay { day: query.from.unwrap_or(20_000), plays: 3, bytes: 4, gwei: 5, unpaid };
+        answer(Ok(ServedReport { struck_out: false, days: vec![day] }))
+    }
     fn play(&self, _: PlayId) -> Answer<'_, PlayReport> {
         answer(Ok(PlayReport::Unknown))
     }
@@ -173,6 +178,11 @@ async fn both_families_of_methods_are_answered() {
     let disputes = server.call("cfx_disputes", json!([AccountAddress([1; 20])])).await["result"].take();
     let grant = GrantId([1; 16]);
     assert_eq!(disputes, json!([{"grant": grant, "chunk": null}, {"grant": grant, "chunk": 3}]));
+    let query = json!([{"account": AccountAddress([1; 20]), "count": 1, "from": 20_100}]);
+    let served = server.call("cfx_served", query).await["result"].take();
+    let unpaid = json!([{"reason": "audit-failed", "plays": 1, "bytes": 2}]);
+    let day = json!({"day": 20_100, "plays": 3, "bytes": 4, "gwei": 5, "unpaid": unpaid});
+    assert_eq!(served, json!({"struckOut": false, "days": [day]}));
     let health = reqwest::get(format!("{}health", server.url)).await.unwrap();
     assert_eq!(health.json::<Value>().await.unwrap()["head"]["number"], 7);
 }
@@ -194,6 +204,7 @@ async fn every_kind_of_error_has_its_code() {
         ("cfx_play", json!(["0x12"])),
         ("cfx_play", json!({"play": 1})),
         ("cfx_videos", json!([{"count": 0}])),
+        ("cfx_served", json!([{"account": AccountAddress([1; 20]), "count": 201}])),
         ("cfx_videos", json!([{"count": 201}])),
         ("cfx_submitManifest", json!(["00"])),
     ] {

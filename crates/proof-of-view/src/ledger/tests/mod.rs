@@ -83,6 +83,7 @@ pub(crate) fn play(name: u32, viewer: u8, creator: u8, cell: u32, slot: u64) -> 
 }
 
 /// The blocks of a network, one after the other.
+#[derive(Clone)]
 struct Blocks {
     genesis: NetworkGenesis,
     state: LedgerState,

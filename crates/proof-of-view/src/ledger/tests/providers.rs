@@ -163,3 +163,61 @@ fn a_restart_forgives_no_provider() {
     assert_eq!(blocks.state.provider(&account(PROVIDER)), Some(&record));
     assert!(is_struck_out(&blocks, PROVIDER));
 }
+
+/// Makes a block that awards one view block, and answers what it tells a storage peer: all plays, those unpaid by reason,
+/// and coins.
+fn told(blocks: &mut Blocks, payload: Option<&Arc<ViewPayload>>, provider: u8) -> (u64, [u64; 5], u64) {
+    let before = blocks.state.clone();
+    let done = blocks.step(payload);
+    let [awarded] = &done.awarded[..] else { panic!("{:?}", done.awarded) };
+    let block = before.pending_block(awarded.view_block).unwrap();
+    let served = done.next.served(&blocks.genesis, block, awarded);
+    assert!(served.is_sorted_by(|a, b| a.0 < b.0), "each account once, in order");
+    for (account, served) in &served {
+        let credit = awarded.awards.iter().find(|credit| credit.account == *account);
+        assert_eq!(credit.map_or(0, |credit| credit.gwei), served.gwei, "they have no other role");
+        assert_eq!(served.all.bytes, served.all.plays * SIZE);
+    }
+    let of = served.into_iter().find(|(served, _)| *served == account(provider)).unwrap().1;
+    (of.all.plays, of.unpaid.map(|unpaid| unpaid.plays), of.gwei)
+}
+
+#[test]
+fn a_storage_peer_is_told_what_it_earned_and_why_it_did_not() {
+    let mut blocks = blocks();
+    // A third of the reward each, of which storage has 150 thousandths.
+    let plays = [crowd(1, 1, PROVIDER, 5), crowd(2, 2, OTHER, 5)].concat();
+    let part = REWARD / 3 / 1000 * 150;
+    let payload = blocks.agreed(5, plays);
+    blocks.step(Some(&payload));
+    (0..2).for_each(|_| drop(blocks.idle()));
+    let judged = audits(vec![blocks.audit(1, &vec![Some(vec![true; 3]); 4])]);
+    assert_eq!(told(&mut blocks.clone(), Some(&judged), PROVIDER), (1, [0; 5], part));
+    assert_eq!(told(&mut blocks, Some(&judged), OTHER), (2, [0; 5], 2 * part));
+
+    // Three of four fail, and with them their provider, so that the fourth is void too.
+    let payload = blocks.agreed(6, crowd(10, 4, PROVIDER, 6));
+    blocks.step(Some(&payload));
+    (0..2).for_each(|_| drop(blocks.idle()));
+    let judged = audits(vec![blocks.audit(2, &vec![Some(vec![false, false, false, true]); 4])]);
+    assert_eq!(told(&mut blocks, Some(&judged), PROVIDER), (4, [3, 0, 1, 0, 0], 0));
+
+    // From then on what it serves weighs nothing, and is not audited.
+    let payload = blocks.agreed(7, crowd(20, 1, PROVIDER, 7));
+    blocks.step(Some(&payload));
+    blocks.idle();
+    assert_eq!(told(&mut blocks, None, PROVIDER), (1, [0, 0, 0, 1, 0], 0));
+}
+
+#[test]
+fn a_storage_peer_is_told_that_an_audit_was_not_seen() {
+    let mut blocks = blocks();
+    let payload = blocks.agreed(5, crowd(1, 2, PROVIDER, 5));
+    blocks.step(Some(&payload));
+    (0..2).for_each(|_| drop(blocks.idle()));
+    let votes = [Some(vec![true; 2]), Some(vec![true; 2]), Some(vec![false; 2]), None];
+    let payload = audits(vec![blocks.audit(1, &votes)]);
+    blocks.step(Some(&payload));
+    blocks.time_ms += 2 * blocks.genesis.params.audit.answer_ms;
+    assert_eq!(told(&mut blocks, None, PROVIDER), (2, [0, 2, 0, 0, 0], 0));
+}
