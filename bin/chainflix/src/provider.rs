@@ -1,15 +1,18 @@
 //! `chainflix provider`: give disk to a network, look how it does, and leave in order.
 
+mod days;
+
 use crate::{
     output::{note, say, wrong_use},
     run::{end_if_stuck, until_told},
+    wallet::language::Language,
 };
 use anyhow::{Context as _, Result, bail};
 use chainflix_node::{
     RoleConfig,
     config::{ProviderConfig, QuietHours},
     join::{JoinCard, ProviderPlan},
-    provider::{OWN_HEADER, ProviderMode, ProviderReport, Reach, page_url},
+    provider::{DAYS_SHOWN_MAX, OWN_HEADER, ProviderMode, ProviderReport, Reach, page_url},
 };
 use chainflix_rpc::http_builder;
 use clap::{Args, Subcommand};
@@ -40,15 +43,7 @@ enum Deed {
     /// Store and serve until Ctrl-C
     #[command(after_help = "Example: chainflix provider run --config my-disk/config.toml")]
     Run(At),
-    /// Say how a running provider does: room, reach, earnings
-    #[command(after_help = "Example: chainflix provider status --config my-disk/config.toml --json")]
-    Status {
-        #[command(flatten)]
-        at: At,
-        /// Say it as JSON
-        #[arg(long)]
-        json: bool,
-    },
+    Status(Status),
     /// Leave the network in order: wait until others have every cell that this provider holds
     #[command(after_help = "Example: chainflix provider exit --config my-disk/config.toml")]
     Exit(At),
@@ -62,6 +57,23 @@ struct At {
     /// The provider's configuration (TOML); `chainflix provider init` writes it
     #[arg(long, value_name = "FILE")]
     config: PathBuf,
+}
+
+/// Say how a running provider does: room, reach, earnings by day and what was not paid
+#[derive(Args)]
+#[command(after_help = "Example: chainflix provider status --config my-disk/config.toml --days 31")]
+struct Status {
+    #[command(flatten)]
+    at: At,
+    /// How many days, the newest first; with --json all that are known
+    #[arg(long, value_name = "N", default_value_t = 7, value_parser = clap::value_parser!(u32).range(0..=i64::from(DAYS_SHOWN_MAX)))]
+    days: u32,
+    /// Language of the reasons [default: that of this system, else en]
+    #[arg(long, value_enum, value_name = "LANGUAGE")]
+    lang: Option<Language>,
+    /// Say it as JSON
+    #[arg(long)]
+    json: bool,
 }
 
 /// Make keys and a configuration for a provider of a network that runs
@@ -109,7 +121,7 @@ impl Provider {
                 end_if_stuck(shutdown.clone());
                 chainflix_node::run(config, shutdown).await
             }
-            Deed::Status { at, json } => status(&at, json).await,
+            Deed::Status(status) => status.start().await,
             Deed::Exit(at) => exit(&at).await,
             Deed::Stay(at) => stay(&at).await,
         }
@@ -177,19 +189,30 @@ fn http() -> Result<reqwest::Client> {
     http_builder().build().context("no HTTP client can be made")
 }
 
-async fn status(at: &At, as_json: bool) -> Result<()> {
-    let page = at.page()?;
-    let report = report(&page).await?;
-    if as_json {
-        say(json!(report));
-        return Ok(());
+impl Status {
+    async fn start(self) -> Result<()> {
+        let page = self.at.page()?;
+        let report = report(&page).await?;
+        if self.json {
+            say(json!(report));
+            return Ok(());
+        }
+        tell(&report);
+        // At most DAYS_SHOWN_MAX.
+        let words = days::Words::read(self.lang.unwrap_or_else(Language::of_system));
+        report.days.iter().take(self.days as usize).for_each(|day| words.day(day).into_iter().for_each(say));
+        say(format_args!("page       {page}"));
+        Ok(())
     }
+}
+
+fn tell(report: &ProviderReport) {
     let (status, usage) = (&report.status, &report.status.usage);
     say(format_args!("account    {}", report.account.to_checksum()));
     say(format_args!("room       {} of {} in {} cells", size(usage.used_bytes), size(usage.quota_bytes), usage.cells));
     say(format_args!("sent       {}, {} receipts", size(status.delivered_bytes), status.receipts));
     say(format_args!("scrubbed   {} cells, {} damaged", status.scrubbed_cells, status.damaged_cells));
-    say(format_args!("mode       {}", mode(&report)));
+    say(format_args!("mode       {}", mode(report)));
     say(format_args!("reach      {}", reach(&report.reach)));
     say(format_args!(
         "registered {}",
@@ -198,6 +221,9 @@ async fn status(at: &At, as_json: bool) -> Result<()> {
     for folder in &report.missing_folders {
         say(format_args!("missing    {}: its disk is not there", folder.display()));
     }
+    if report.struck_out == Some(true) {
+        say("struck out more than half of its audited plays were void: unpaid until the period ends");
+    }
     match &report.coins {
         Some(coins) => say(format_args!(
             "coins      {} wei to spend, {} gwei being audited, {} gwei not yet to spend",
@@ -205,8 +231,6 @@ async fn status(at: &At, as_json: bool) -> Result<()> {
         )),
         None => say("coins      no validator answers"),
     }
-    say(format_args!("page       {page}"));
-    Ok(())
 }
 
 fn mode(report: &ProviderReport) -> String {
@@ -242,14 +266,14 @@ fn size(bytes: u64) -> String {
 }
 
 /// Tells the provider what its owner wishes: `leave` or `stay`.
-async fn tell(page: &str, wish: &str) -> Result<ProviderReport> {
-    ask(http()?.post(format!("{page}/{wish}")).header(OWN_HEADER, wish), page).await
+async fn wish(page: &str, what: &str) -> Result<ProviderReport> {
+    ask(http()?.post(format!("{page}/{what}")).header(OWN_HEADER, what), page).await
 }
 
 /// Asks the provider to stay after all.
 async fn stay(at: &At) -> Result<()> {
     let page = at.page()?;
-    let report = tell(&page, "stay").await?;
+    let report = wish(&page, "stay").await?;
     say(format_args!("mode       {}", mode(&report)));
     Ok(())
 }
@@ -257,7 +281,7 @@ async fn stay(at: &At) -> Result<()> {
 /// Asks the provider to leave, and waits until it may be switched off.
 async fn exit(at: &At) -> Result<()> {
     let page = at.page()?;
-    let mut latest = tell(&page, "leave").await?;
+    let mut latest = wish(&page, "leave").await?;
     let all = latest.status.usage.cells;
     let bar = ProgressBar::new(all).with_message("cells that others have");
     // The template is a constant, and a bad one would only look worse.

@@ -1,11 +1,14 @@
 //! The storage provider role: the store, its registration on the chain, and its receipts on their way to validators.
 
+mod book;
+mod days;
 mod disputes;
 mod page;
 mod report;
 mod state;
 
 pub use chainflix_overlay::control::ProviderMode;
+pub use days::{DAYS_SHOWN_MAX, DayReport, Earned, REASON_WORDS, Unpaid};
 pub use page::OWN_HEADER;
 pub use report::{Coins, ProviderReport, Reach, page_url};
 
@@ -16,9 +19,10 @@ use crate::{
 };
 use alloy_primitives::B256;
 use anyhow::{Context as _, Result};
+use book::{SharedBook, UNREACHABLE};
 use chainflix_contracts::{IRegistry, REGISTRY_ADDRESS, SolCall};
 use chainflix_overlay::{Overlay, ServeLimits};
-use chainflix_primitives::{AccountAddress, AccountKey, BoxPublicKey, NodeId, Receipt, Signed};
+use chainflix_primitives::{AccountAddress, AccountKey, BoxKey, BoxPublicKey, NetworkGenesis, NodeId, Receipt, Signed};
 use chainflix_provider::{Provider, Store, StoreFolder};
 use chainflix_rpc::{Client, http, send_transaction};
 use report::Reporter;
@@ -30,7 +34,12 @@ use std::{
     },
     time::Duration,
 };
-use tokio::{net::TcpListener, sync::mpsc, task::JoinHandle, time::timeout};
+use tokio::{
+    net::TcpListener,
+    sync::mpsc,
+    task::{JoinHandle, spawn_blocking},
+    time::timeout,
+};
 
 /// Receipts that wait for a validator; when more come the provider waits with its next receipt.
 const RECEIPTS_MAX: usize = 1_024;
@@ -40,6 +49,8 @@ const RELAY_PATIENCE: Duration = Duration::from_secs(10);
 const RETRY: Duration = Duration::from_secs(2);
 /// Attempts to submit one receipt: past them its play is over anyway.
 const SUBMISSIONS_MAX: u32 = 20;
+/// Time between two times that the book of days is written down.
+const BOOK_EVERY: Duration = Duration::from_secs(60);
 
 pub(crate) async fn run(config: ProviderConfig, mut shutdown: Shutdown) -> Result<()> {
     let account = keys::read_account(&config.account_key)?;
@@ -61,20 +72,13 @@ pub(crate) async fn run(config: ProviderConfig, mut shutdown: Shutdown) -> Resul
         overlay.close().await;
         return Ok(());
     };
-    let validators = genesis.validators.iter().map(|validator| validator.account).collect();
-    let controllers = config.controllers.iter().map(|controller| controller.node).collect();
-    let mut settings =
-        chainflix_provider::ProviderConfig::new(account.clone(), box_key.clone(), validators, controllers);
-    settings.evidence_patience = Duration::from_millis(genesis.params.receipts_end_ms(0));
-    settings.region = config.region.clone();
-    settings.uplink_bytes_per_s = config.uplink_bytes_per_s;
-    settings.quiet_hours = config.quiet_hours;
-    settings.scrub_bytes_per_s = config.scrub_bytes_per_s;
-    settings.leaving = leaving;
+    let settings = settings(&config, &account, &box_key, &genesis, leaving);
     let (receipts, outgoing) = mpsc::channel(RECEIPTS_MAX);
     let provider = Arc::new(Provider::start(settings, store.clone(), overlay.dialer(), receipts));
     let serving = overlay.serve(provider.protocols(), ServeLimits::default());
-    let submitter = tokio::spawn(submit(client.clone(), outgoing));
+    let book = SharedBook::open(state.clone());
+    let submitter = tokio::spawn(submit(client.clone(), outgoing, enter(book.clone())));
+    let keeper = tokio::spawn(keep(book.clone(), provider.clone()));
     let witness = disputes::Witness { client: client.clone(), provider: provider.clone(), account: account.address() };
     let witness = tokio::spawn(witness.run(disputes::pause(&genesis.params)));
     let registered = Arc::new(AtomicBool::new(false));
@@ -82,6 +86,7 @@ pub(crate) async fn run(config: ProviderConfig, mut shutdown: Shutdown) -> Resul
         provider: provider.clone(),
         store,
         state,
+        book: book.clone(),
         dialer: overlay.dialer(),
         client: client.clone(),
         account: account.address(),
@@ -95,13 +100,37 @@ pub(crate) async fn run(config: ProviderConfig, mut shutdown: Shutdown) -> Resul
     if let Some(page) = page {
         page.await?;
     }
-    registrar.abort();
-    submitter.abort();
-    witness.abort();
+    for task in [registrar, submitter, keeper, witness] {
+        task.abort();
+        let _aborted = task.await;
+    }
     serving.stop().await;
+    note(&book, &provider).await;
     drop(provider);
     overlay.close().await;
     Ok(())
+}
+
+/// How the provider works, as its configuration says.
+fn settings(
+    config: &ProviderConfig,
+    account: &AccountKey,
+    box_key: &BoxKey,
+    genesis: &NetworkGenesis,
+    leaving: bool,
+) -> chainflix_provider::ProviderConfig {
+    let validators = genesis.validators.iter().map(|validator| validator.account).collect();
+    let controllers = config.controllers.iter().map(|controller| controller.node).collect();
+    let usual = chainflix_provider::ProviderConfig::new(account.clone(), box_key.clone(), validators, controllers);
+    chainflix_provider::ProviderConfig {
+        region: config.region.clone(),
+        uplink_bytes_per_s: config.uplink_bytes_per_s,
+        quiet_hours: config.quiet_hours,
+        scrub_bytes_per_s: config.scrub_bytes_per_s,
+        leaving,
+        evidence_patience: Duration::from_millis(genesis.params.receipts_end_ms(0)),
+        ..usual
+    }
 }
 
 /// The folders of the configuration.
@@ -136,27 +165,61 @@ async fn await_relay(config: &OverlayConfig, overlay: &Overlay) {
     }
 }
 
-/// Carries receipts to a validator, in order.
-pub(crate) async fn submit(client: Client, mut outgoing: mpsc::Receiver<Signed<Receipt>>) {
-    while let Some(receipt) = outgoing.recv().await {
-        for attempt in 1..=SUBMISSIONS_MAX {
-            match client.submit_receipt(&receipt).await {
-                Ok(()) => break,
-                Err(error) if error.refusal().is_some_and(|refused| refused.code == "receipts-differ") => {
-                    tracing::debug!(grant = %receipt.body.grant, "the viewer signed for something else");
-                    break;
-                }
-                Err(error) if error.refusal().is_some() || attempt == SUBMISSIONS_MAX => {
-                    tracing::warn!(grant = %receipt.body.grant, %error, "a receipt is not taken");
-                    break;
-                }
-                Err(error) => {
-                    tracing::debug!(%error, "no validator takes the receipt yet");
-                    tokio::time::sleep(RETRY).await;
-                }
-            }
-        }
+/// Writes the book of days down, from time to time, until it is aborted.
+async fn keep(book: SharedBook, provider: Arc<Provider>) {
+    loop {
+        tokio::time::sleep(BOOK_EVERY).await;
+        note(&book, &provider).await;
     }
+}
+
+/// Brings the book of days up to date, and writes it down.
+async fn note(book: &SharedBook, provider: &Provider) {
+    book.book().sent(crate::now_ms(), provider.status().delivered_bytes);
+    let book = book.clone();
+    if spawn_blocking(move || book.save()).await.is_err() {
+        tracing::warn!("writing down the book of days failed");
+    }
+}
+
+/// Writes what became of a receipt into the book of days.
+fn enter(book: SharedBook) -> impl Fn(&Receipt, Option<&str>) + Send {
+    move |receipt, refused| {
+        book.book().receipt(crate::now_ms(), receipt.end.saturating_sub(receipt.start), refused);
+    }
+}
+
+/// Carries receipts to a validator, in order; `ended` hears of each, with the code of whoever refused it.
+pub(crate) async fn submit(
+    client: Client,
+    mut outgoing: mpsc::Receiver<Signed<Receipt>>,
+    ended: impl Fn(&Receipt, Option<&str>) + Send,
+) {
+    while let Some(receipt) = outgoing.recv().await {
+        let refused = submit_one(&client, &receipt).await;
+        ended(&receipt.body, refused.as_deref());
+    }
+}
+
+/// Says why no validator took it, as a code; `None` where one did.
+async fn submit_one(client: &Client, receipt: &Signed<Receipt>) -> Option<String> {
+    for _ in 0..SUBMISSIONS_MAX {
+        let Err(error) = client.submit_receipt(receipt).await else { return None };
+        if let Some(refusal) = error.refusal() {
+            match refusal.code.as_str() {
+                // It is kept, and evidence is asked for.
+                "receipts-differ" => {
+                    tracing::debug!(grant = %receipt.body.grant, "the viewer signed for something else")
+                }
+                _ => tracing::warn!(grant = %receipt.body.grant, %error, "a receipt is not taken"),
+            }
+            return Some(refusal.code.clone());
+        }
+        tracing::debug!(%error, "no validator takes the receipt yet");
+        tokio::time::sleep(RETRY).await;
+    }
+    tracing::warn!(grant = %receipt.body.grant, "a receipt is given up: no validator takes it");
+    Some(UNREACHABLE.to_owned())
 }
 
 /// Writes this provider into the registry, as soon as its account has coins for the transaction.

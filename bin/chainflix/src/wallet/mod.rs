@@ -9,11 +9,11 @@
 //!
 //! Money goes by `cfx_account`, so that what is on its way is told apart from what can be spent.
 
-mod amount;
+pub mod amount;
 mod bond;
 mod history;
 pub mod keystore;
-mod language;
+pub mod language;
 pub mod passphrase;
 pub mod place;
 mod words;

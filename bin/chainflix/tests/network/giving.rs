@@ -87,6 +87,11 @@ async fn a_stranger_gives_a_disk_and_takes_it_back() {
     let full = status(&config).unwrap();
     assert!(full["status"]["usage"]["cells"].as_u64() > Some(0), "{full}");
     assert!(full["coins"]["balanceWei"].is_string(), "{full}");
+    assert_eq!(
+        (&full["struckOut"], &full["days"]),
+        (&false.into(), &serde_json::json!([])),
+        "nobody has watched from it"
+    );
 
     let left = run(&["provider", "exit", "--config", &config]);
     assert!(left.status.success(), "{}", String::from_utf8_lossy(&left.stderr));

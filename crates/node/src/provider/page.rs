@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! GET  /             the page, in Korean or English        GET /status.json     the same for programs
+//!                                                          GET /reasons.json    words of why something was not paid
 //! POST /leave        begins to leave                       POST /stay          stays after all
 //! ```
 //!
@@ -10,6 +11,7 @@
 //! which no foreign page can set).
 
 use super::{
+    days::REASON_WORDS,
     report::{ProviderReport, Reporter},
     state::StateError,
 };
@@ -33,6 +35,7 @@ pub(super) fn router(reporter: Arc<Reporter>) -> Router {
     Router::new()
         .route("/", get(async || ([(header::CACHE_CONTROL, "no-store")], Html(PAGE))))
         .route("/status.json", get(status))
+        .route("/reasons.json", get(async || ([(header::CONTENT_TYPE, "application/json")], REASON_WORDS)))
         .route("/leave", post(async |State(reporter), headers| decide(reporter, &headers, Reporter::leave).await))
         .route("/stay", post(async |State(reporter), headers| decide(reporter, &headers, Reporter::stay).await))
         .layer(from_fn(own_name))

@@ -1,13 +1,17 @@
 //! What a provider tells its operator.
 
-use super::state::{StateError, StateFolder};
+use super::{
+    book::SharedBook,
+    days::{self, DAYS_SHOWN_MAX, DayReport},
+    state::{StateError, StateFolder},
+};
 use crate::config::ProviderConfig;
 use chainflix_overlay::Dialer;
 use chainflix_primitives::{AccountAddress, NodeId};
 use chainflix_provider::{Provider, ProviderStatus, Store};
 use chainflix_rpc::{
     Client,
-    types::{AccountQuery, AccountReport},
+    types::{AccountQuery, ServedQuery, ServedReport},
 };
 use serde::{Deserialize, Serialize};
 use std::{
@@ -21,7 +25,7 @@ use std::{
 };
 use tokio::time::timeout;
 
-/// How long validators may take to tell the account's coins; the page does not wait for them.
+/// How long validators may take to tell the account's coins and days; the page does not wait for them.
 const COINS_PATIENCE: Duration = Duration::from_secs(2);
 
 /// Everything about a running provider.
@@ -42,8 +46,13 @@ pub struct ProviderReport {
     pub reach: Reach,
     /// Whether the registry names it: before that nobody sends it anything.
     pub registered: bool,
+    /// Whether too much of what it served was void: until the period ends, nothing of it is paid. `None` while no
+    /// validator answers.
+    pub struck_out: Option<bool>,
     /// The account's coins; `None` while no validator answers.
     pub coins: Option<Coins>,
+    /// What it did and earned by day, newest first; at most [`DAYS_SHOWN_MAX`].
+    pub days: Vec<DayReport>,
 }
 
 /// What the account has, in the chain's units.
@@ -102,6 +111,7 @@ pub(super) struct Reporter {
     pub provider: Arc<Provider>,
     pub store: Arc<Store>,
     pub state: StateFolder,
+    pub book: SharedBook,
     pub dialer: Dialer,
     pub client: Client,
     pub account: AccountAddress,
@@ -112,15 +122,24 @@ pub(super) struct Reporter {
 impl Reporter {
     pub async fn report(&self) -> ProviderReport {
         let ways = self.dialer.ways();
+        let status = self.provider.status();
+        let (coins, served) = tokio::join!(self.coins(), self.served());
+        let days = {
+            let mut book = self.book.book();
+            book.sent(crate::now_ms(), status.delivered_bytes);
+            days::reports(&book, served.as_ref())
+        };
         ProviderReport {
             account: self.account,
             node: ways.node,
             region: self.region.clone(),
-            status: self.provider.status(),
+            status,
             missing_folders: self.store.missing(),
             reach: Reach::of(ways.direct, ways.relay),
             registered: self.registered.load(Ordering::Relaxed),
-            coins: self.coins().await,
+            struck_out: served.map(|served| served.struck_out),
+            coins,
+            days,
         }
     }
 
@@ -140,10 +159,14 @@ impl Reporter {
         Ok(())
     }
 
+    async fn served(&self) -> Option<ServedReport> {
+        let query = ServedQuery { account: self.account, from: None, count: DAYS_SHOWN_MAX };
+        timeout(COINS_PATIENCE, self.client.served(query)).await.ok()?.ok()
+    }
+
     async fn coins(&self) -> Option<Coins> {
         let query = AccountQuery { account: self.account, count: 1, from: None };
-        let asked = self.client.call::<AccountReport>("cfx_account", [query]);
-        let report = timeout(COINS_PATIENCE, asked).await.ok()?.ok()?;
+        let report = timeout(COINS_PATIENCE, self.client.account(query)).await.ok()?.ok()?;
         Some(Coins {
             balance_wei: report.balance_wei.to_string(),
             pending_gwei: report.pending_gwei.to_string(),

@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! state/leaving     is there from the moment its owner wished to leave, until a change of mind
+//! state/days.json   what it did by day (`book`)
 //! ```
 //!
 //! What is written is durable before anybody acts on it: a wish that a restart forgot would send viewers to a disk whose
@@ -9,7 +10,7 @@
 
 use std::{
     fs::{self, File},
-    io,
+    io::{self, Write as _},
     path::{Path, PathBuf},
 };
 
@@ -46,6 +47,32 @@ impl StateFolder {
         let mark = self.mark();
         let done = if leaving { File::create(&mark).map(drop) } else { remove(&mark) };
         done.and_then(|()| File::open(&self.path)?.sync_all()).map_err(failed(&mark))
+    }
+
+    /// The book of days as it was written down; `None` where there is none yet.
+    pub fn days(&self) -> Result<Option<Vec<u8>>, StateError> {
+        let path = self.book();
+        match fs::read(&path) {
+            Ok(json) => Ok(Some(json)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(failed(&path)(error)),
+        }
+    }
+
+    /// Writes the book of days down, in one piece or not at all.
+    pub fn write_days(&self, json: &[u8]) -> Result<(), StateError> {
+        let (path, fresh) = (self.book(), self.path.join("days.json.new"));
+        let write = || {
+            let mut file = File::create(&fresh)?;
+            file.write_all(json)?;
+            file.sync_all()?;
+            fs::rename(&fresh, &path)
+        };
+        write().map_err(failed(&path))
+    }
+
+    fn book(&self) -> PathBuf {
+        self.path.join("days.json")
     }
 
     fn mark(&self) -> PathBuf {

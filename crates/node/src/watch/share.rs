@@ -105,7 +105,7 @@ impl Sharer {
         let serving = overlay.serve(sharing.protocols(), ServeLimits::default());
         let (watched, queue) = mpsc::channel(KEEPING_MAX);
         let tasks = [
-            tokio::spawn(provider::submit(client.clone(), outgoing)),
+            tokio::spawn(provider::submit(client.clone(), outgoing, |_, _| ())),
             provider::register(client.clone(), account, overlay.node_id(), box_key.public_key(), Arc::default()),
             tokio::spawn(keep(sharing.clone(), queue)),
         ];
