@@ -23,6 +23,9 @@ use tokio::{
 };
 use tracing::{info, warn};
 
+/// How long a copy that failed keeps its place among those that are made at a time.
+const FAILED_PAUSE: Duration = Duration::from_secs(1);
+
 /// What a worker works with.
 #[derive(Clone)]
 pub(crate) struct Worker {
@@ -70,7 +73,10 @@ impl Worker {
         // Its lines are taken by others until then.
         sleep(Duration::from_millis(order.start_ms.saturating_sub(self.clock.now_ms()))).await;
         let cell = HeldCell { cell: order.cell, size: order.size.into() };
-        copy::run(&self.registry, &self.dialer, CopyJob { cell, from: order.from, to: order.to }).await;
+        if !copy::run(&self.registry, &self.dialer, CopyJob { cell, from: order.from, to: order.to }).await {
+            // It is ordered again at the next tick, and not as fast as it can be refused.
+            sleep(FAILED_PAUSE).await;
+        }
     }
 
     async fn delete(self, orders: Vec<DropOrder>) {
