@@ -38,7 +38,8 @@ pub(super) async fn play(
     tally: &mut Tally,
     events: Events<'_>,
 ) -> Result<()> {
-    let arrived = fetching.arrival.wait_for(|arrival| arrival.grant.is_some() && arrival.verified_end > 0);
+    let first_bytes = first_fragment_bytes(&*fetching.playback.lock().await);
+    let arrived = fetching.arrival.wait_for(|arrival| arrival.grant.is_some() && arrival.verified_end >= first_bytes);
     let patience = Duration::from_millis(SILENCE_MS);
     let first =
         tokio::time::timeout(patience, arrived).await.with_context(|| format!("cell {index} does not arrive"))?;
@@ -57,6 +58,8 @@ pub(super) async fn play(
     let code = playback.begin_play(&answer)?.cloned();
     let duration_ms = playback.entry().duration_ms;
     drop(playback);
+    // Only the first fragment of the film sets it.
+    let _set = watching.first_frame_ms.compare_exchange(0, now_ms(), Relaxed, Relaxed);
     let reason = match &answer.outcome {
         PlayOutcome::Mining(_) => None,
         PlayOutcome::Unpaid(reason) => Some(reason.clone()),
@@ -96,10 +99,6 @@ async fn run(
         }
         reported = arrival.changes.len();
         let mut playback = fetching.playback.lock().await;
-        if playback.verified_end() >= first_fragment_bytes(&playback) {
-            // Only the first fragment of the film sets it.
-            let _set = watching.first_frame_ms.compare_exchange(0, now, Relaxed, Relaxed);
-        }
         if can_show(&playback, &arrival, position_ms, duration_ms) {
             let head = *watching.head.borrow();
             // An unpaid play has no points to fold.
@@ -120,7 +119,7 @@ async fn run(
     Ok(())
 }
 
-/// Bytes of the cell's first fragment; all of the cell where the manifest lists none.
+/// Bytes of the cell's first fragment, before which nothing can be shown; all of the cell where the manifest lists none.
 fn first_fragment_bytes(playback: &Playback) -> u64 {
     let entry = playback.entry();
     entry.fragments.first().map_or(entry.size, |fragment| fragment.size.into())
