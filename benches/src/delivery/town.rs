@@ -27,8 +27,8 @@ use chainflix_proof_of_view::EvidenceWanted;
 use chainflix_rpc::{
     Answer, ApiError, CfxApi, EthereumApi, Options, serve,
     types::{
-        AccountQuery, AccountReport, DisputeReport, Head, IssueGrant, PlayReport, Provider, Schedule, Video,
-        VideoQuery, ViewBlock, ViewBlockQuery, ViewBlockSummary,
+        AccountQuery, AccountReport, DisputeReport, Head, IssueGrant, PlayReport, Provider, Schedule, ServedQuery,
+        ServedReport, Video, VideoQuery, ViewBlock, ViewBlockQuery, ViewBlockSummary,
     },
 };
 use futures::future::{BoxFuture, FutureExt as _};
@@ -269,5 +269,9 @@ impl CfxApi for Town {
 
     fn disputes(&self, _: AccountAddress) -> Answer<'_, Vec<EvidenceWanted>> {
         absent("disputes")
+    }
+
+    fn served(&self, _: ServedQuery) -> Answer<'_, ServedReport> {
+        absent("served")
     }
 }

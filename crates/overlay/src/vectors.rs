@@ -9,7 +9,7 @@ use crate::{
     cell::{self, CELL_REQUEST_BYTES_MAX, CellRequest, DONE_BYTES_MAX, Done, Refusal},
     control::{
         Announcement, CONTROL_FRAME_BYTES_MAX, CellUpload, Changes, ControlAnswer, ControlRefusal, ControlRequest,
-        Heartbeat, HeldCell, InventoryPage, ProviderCard, ProviderMode, Source,
+        Heartbeat, HeldCell, InventoryPage, ProviderCard, ProviderMode, Share, Source,
     },
     store::{STORE_FRAME_BYTES_MAX, StoreAnswer, StoreRefusal, StoreRequest},
     stream::frame,
@@ -152,6 +152,7 @@ fn store_protocol() -> Value {
         ("Put", StoreRequest::Put { cell, size: 300_000 }),
         ("Get", StoreRequest::Get { cell }),
         ("Delete", StoreRequest::Delete { cell }),
+        ("Show", StoreRequest::Show { cell, chunk: 7 }),
     ];
     let answers = vec![
         ("Ready", StoreAnswer::Ready),
@@ -160,6 +161,7 @@ fn store_protocol() -> Value {
         ("Sending", StoreAnswer::Sending { size: 300_000 }),
         ("Deleted", StoreAnswer::Deleted),
         ("Refused", StoreAnswer::Refused(StoreRefusal::NotAllowed)),
+        ("Showing", StoreAnswer::Showing),
     ];
     let refusals = vec![
         ("NotAllowed", StoreRefusal::NotAllowed),
@@ -216,6 +218,10 @@ fn control_protocol() -> Value {
         ("Heartbeat", ControlRequest::Heartbeat(heartbeat)),
         ("Upload", ControlRequest::Upload(Signed::new(upload(), &key()))),
         ("FindSource", ControlRequest::FindSource(Signed::new(grant_request(), &key()))),
+        (
+            "Share",
+            ControlRequest::Share(Share { card: Signed::new(card(), &key()), slots: 8, cells: vec![CellId([6; 32])] }),
+        ),
     ];
     let source = Source { grant: Signed::new(grant(), &key()), address: Some(addresses()) };
     let answers = vec![
@@ -242,6 +248,7 @@ fn control_protocol() -> Value {
         ("NoSource", ControlRefusal::NoSource),
         ("Validator", ControlRefusal::validator("no-source", "nobody holds it")),
         ("ValidatorSilent", ControlRefusal::ValidatorSilent),
+        ("Disqualified", ControlRefusal::Disqualified { again_ms: 1_800_000_180_000 }),
     ];
     json!({
         "alpn": String::from_utf8_lossy(Alpn::Control.bytes()),

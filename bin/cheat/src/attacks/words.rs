@@ -11,7 +11,7 @@ use chainflix_overlay::Alpn;
 use serde_json::{Value, json};
 
 /// Every method of ours that takes words.
-const METHODS: [&str; 17] = [
+const METHODS: [&str; 18] = [
     "cfx_requestPlay",
     "cfx_submitReceipt",
     "cfx_submitProof",
