@@ -55,6 +55,20 @@ fn chances_follow_free_space_and_generosity() {
 }
 
 #[test]
+fn a_lie_about_room_gets_one_copy_of_each_cell_and_no_more() {
+    let mut cards: Vec<Card> = (0..20).map(|number| card(number, 10 * GIB)).collect();
+    cards[0].quota_bytes = u64::MAX;
+    // The same disk as somebody else, in the same line.
+    cards.push(Card { networks: cards[0].networks.clone(), ..card(20, u64::MAX) });
+    let picture = picture(&cards);
+    for number in 0..500 {
+        let copies = chosen(&picture, number, 3);
+        let liars = copies.iter().filter(|copy| [0, 20].contains(&copy.0)).count();
+        assert!(copies.len() == 3 && liars <= 1, "two of three copies are on real disks: {copies:?}");
+    }
+}
+
+#[test]
 fn chances_are_the_same_over_many_buckets() {
     let cards: Vec<Card> =
         (0..1_000).map(|number| card(number, if number < 500 { 15 * GIB } else { 31 * GIB })).collect();

@@ -157,6 +157,23 @@ fn full_tables_refuse() {
     assert_eq!(picture.apply(0, &inventory), Ok(1), "two on one disk");
 }
 
+#[test]
+fn a_million_words_of_one_provider_leave_one_row_within_its_bounds() {
+    let config = PictureConfig { providers_max: 2, cells_max: 500, held_max: 100, ..PictureConfig::default() };
+    let mut picture = Picture::new(config);
+    let mut card = small().card(0);
+    for number in 0..1_000_000 {
+        card.quota_bytes = number;
+        picture.apply(number, &Event::Seen(card.clone())).unwrap();
+    }
+    let placed = |number| picture.apply(0, &Event::Gained { node: node(0), cells: vec![held(number)] });
+    let refused = (0..10_000).map(placed).filter(|placed| *placed != Ok(0)).count();
+    let provider = picture.provider(picture.find_provider(&node(0)).unwrap()).unwrap();
+    assert_eq!((picture.providers().count(), provider.quota_bytes), (1, 999_999));
+    assert!(provider.held.len() <= 100 && picture.cell_count() <= 500, "{refused} were refused");
+    assert!(refused >= 9_900);
+}
+
 /// What a picture is told in a property test.
 fn step() -> impl Strategy<Value = Event> {
     let provider = || (0u32..6).prop_map(node);
