@@ -113,6 +113,28 @@ async fn garbage_length_lies_and_silence_end_one_request_and_nothing_else() {
 }
 
 #[tokio::test]
+async fn a_drip_of_bytes_is_no_better_than_silence() {
+    let mut server = echo(config(1)).await;
+    let client = Overlay::bind(config(2)).await.unwrap();
+    introduce(&server.overlay, &client.dialer(), 1);
+    let mut loris = client.dialer().open(server.overlay.node_id(), Alpn::Store).await.unwrap();
+    loris.write(&900u32.to_le_bytes()).await.unwrap();
+    let drip = async {
+        // At this rate the frame would take nine seconds.
+        while loris.write(&[0]).await.is_ok() {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        std::future::pending::<()>().await;
+    };
+    let ended = tokio::select! {
+        ended = server.ended.recv() => ended.unwrap(),
+        () = drip => unreachable!("it drips on until the server has had enough"),
+    };
+    assert!(matches!(ended, Err(StreamError::Stalled { after_ms: 200 })), "{ended:?}");
+    client.close().await;
+}
+
+#[tokio::test]
 async fn nobody_and_nothing_cannot_be_dialled() {
     let client = Overlay::bind(config(2)).await.unwrap();
     let mut bytes = [0; 32];
