@@ -78,8 +78,17 @@ fn node_key(folder: &Path) -> Result<NodeKey> {
 pub(super) struct Sharer {
     sharing: Arc<Sharing>,
     serving: Serving,
-    tasks: [JoinHandle<()>; 3],
+    tasks: Tasks,
     watched: mpsc::Sender<(CellId, Vec<u8>)>,
+}
+
+/// They end with whoever holds them, also where watching fails before it began.
+struct Tasks([JoinHandle<()>; 3]);
+
+impl Drop for Tasks {
+    fn drop(&mut self) {
+        self.0.iter().for_each(JoinHandle::abort);
+    }
 }
 
 /// Where fetched cells go.
@@ -104,11 +113,11 @@ impl Sharer {
         let sharing = Arc::new(Sharing::start(config, store, overlay.dialer(), receipts));
         let serving = overlay.serve(sharing.protocols(), ServeLimits::default());
         let (watched, queue) = mpsc::channel(KEEPING_MAX);
-        let tasks = [
+        let tasks = Tasks([
             tokio::spawn(provider::submit(client.clone(), outgoing, |_, _| ())),
             provider::register(client.clone(), account, overlay.node_id(), box_key.public_key(), Arc::default()),
             tokio::spawn(keep(sharing.clone(), queue)),
-        ];
+        ]);
         Ok(Self { sharing, serving, tasks, watched })
     }
 
@@ -122,7 +131,7 @@ impl Sharer {
     }
 
     pub(super) async fn stop(self) {
-        self.tasks.iter().for_each(JoinHandle::abort);
+        drop(self.tasks);
         self.serving.stop().await;
     }
 }
