@@ -32,15 +32,6 @@ pub enum DeliveryError {
     Shape { cell: CellId },
 }
 
-/// Verified sealed bytes.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Piece {
-    /// Where they stand in the cell; a multiple of 16 KiB.
-    pub offset: u64,
-    /// The bytes, without the delivery layer.
-    pub sealed: Vec<u8>,
-}
-
 enum State {
     Hashes,
     Bytes(ChunkHashes),
@@ -79,20 +70,30 @@ impl Delivery {
         })
     }
 
-    /// Takes the next bytes of the stream and adds what they verified to `pieces`, in order, without gaps.
+    /// Takes the next bytes of the stream and adds what they verified to `sealed`: whole chunks, in order, without gaps,
+    /// without the delivery layer.
     ///
-    /// `pieces` is good even where this fails: it holds what came before the lie.
-    pub fn push(&mut self, mut bytes: &[u8], pieces: &mut Vec<Piece>) -> Result<(), DeliveryError> {
+    /// `sealed` is good even where this fails: it holds what came before the lie.
+    pub fn push(&mut self, mut bytes: &[u8], sealed: &mut Vec<u8>) -> Result<(), DeliveryError> {
         while !bytes.is_empty() {
             let wanted = self.wanted();
             if wanted == 0 {
                 return Err(self.fail(DeliveryError::TooLong { cell: self.cell, size: self.size }));
             }
-            let taken = bytes.len().min(wanted - self.pending.len());
-            self.pending.extend_from_slice(&bytes[..taken]);
-            bytes = &bytes[taken..];
+            let (taken, rest) = bytes.split_at(bytes.len().min(wanted - self.pending.len()));
+            bytes = rest;
+            if taken.len() == wanted {
+                self.unit(taken, sealed)?;
+                continue;
+            }
+            self.pending.reserve(wanted - self.pending.len());
+            self.pending.extend_from_slice(taken);
             if self.pending.len() == wanted {
-                pieces.extend(self.unit()?);
+                let mut unit = std::mem::take(&mut self.pending);
+                self.unit(&unit, sealed)?;
+                // Its room serves the next one.
+                unit.clear();
+                self.pending = unit;
             }
         }
         Ok(())
@@ -138,31 +139,28 @@ impl Delivery {
         }
     }
 
-    fn unit(&mut self) -> Result<Option<Piece>, DeliveryError> {
-        // Room for the next unit at once: it comes a packet at a time, and would grow as often.
-        let room = Vec::with_capacity(CHUNK_BYTES as usize);
-        let mut unit = std::mem::replace(&mut self.pending, room);
+    fn unit(&mut self, unit: &[u8], sealed: &mut Vec<u8>) -> Result<(), DeliveryError> {
         match &self.state {
-            State::Hashes => match ChunkHashes::decode(self.size, &unit, &self.cell) {
+            State::Hashes => match ChunkHashes::decode(self.size, unit, &self.cell) {
                 Ok(hashes) => {
                     self.state = State::Bytes(hashes);
-                    Ok(None)
+                    Ok(())
                 }
                 Err(source) => Err(self.fail(DeliveryError::Hashes(source))),
             },
             State::Bytes(hashes) => {
                 // At most CELL_BYTES_MAX / CHUNK_BYTES chunks.
                 let chunk = (self.verified_end / CHUNK_BYTES) as u32;
-                let offset = self.verified_end;
-                let mut digest = self.delivered.clone();
-                digest.update(&unit);
-                self.keystream.apply(offset, &mut unit);
-                if !hashes.verify(chunk, &unit) {
+                let begin = sealed.len();
+                sealed.extend_from_slice(unit);
+                self.keystream.apply(self.verified_end, &mut sealed[begin..]);
+                if !hashes.verify(chunk, &sealed[begin..]) {
+                    sealed.truncate(begin);
                     return Err(self.fail(DeliveryError::Corrupt { cell: self.cell, chunk }));
                 }
-                self.delivered = digest;
+                self.delivered.update(unit);
                 self.verified_end += unit.len() as u64;
-                Ok(Some(Piece { offset, sealed: unit }))
+                Ok(())
             }
             State::Failed => Err(DeliveryError::Failed { cell: self.cell }),
         }
@@ -245,15 +243,15 @@ mod tests {
         let hashes = ChunkHashes::encoded_len(100_000);
         stream[hashes + 40_000] ^= 1;
         let mut first = sent.receiver(0);
-        let mut pieces = Vec::new();
-        assert_eq!(first.push(&stream, &mut pieces), Err(DeliveryError::Corrupt { cell: sent.cell, chunk: 2 }));
-        assert_eq!(first.push(&stream, &mut pieces), Err(DeliveryError::Failed { cell: sent.cell }));
+        let mut sealed = Vec::new();
+        assert_eq!(first.push(&stream, &mut sealed), Err(DeliveryError::Corrupt { cell: sent.cell, chunk: 2 }));
+        assert_eq!(first.push(&stream, &mut sealed), Err(DeliveryError::Failed { cell: sent.cell }));
         assert_eq!(first.verified_end(), 2 * CHUNK_BYTES);
 
         let mut second = sent.receiver(first.verified_end());
-        second.push(&sent.stream(first.verified_end()), &mut pieces).unwrap();
+        second.push(&sent.stream(first.verified_end()), &mut sealed).unwrap();
         assert!(second.is_complete());
-        assert_eq!(pieces.iter().flat_map(|piece| piece.sealed.clone()).collect::<Vec<_>>(), sent.sealed);
+        assert_eq!(sealed, sent.sealed);
     }
 
     #[test]
@@ -337,12 +335,8 @@ mod tests {
             let start = receiver.start();
             let mut got = Vec::new();
             for bytes in sent.stream(start).chunks(cut) {
-                let mut pieces = Vec::new();
-                receiver.push(bytes, &mut pieces).unwrap();
-                for piece in pieces {
-                    prop_assert_eq!(piece.offset, start + got.len() as u64);
-                    got.extend(piece.sealed);
-                }
+                receiver.push(bytes, &mut got).unwrap();
+                prop_assert_eq!(receiver.verified_end(), start + got.len() as u64);
             }
             prop_assert!(receiver.is_complete());
             prop_assert_eq!(&got, &sent.sealed[start as usize..]);

@@ -20,5 +20,5 @@ mod delivery;
 mod keystream;
 
 pub use chunks::{ChunkError, ChunkHasher, ChunkHashes, verify_path};
-pub use delivery::{Delivery, DeliveryError, Piece};
+pub use delivery::{Delivery, DeliveryError};
 pub use keystream::Keystream;

@@ -6,11 +6,16 @@
 
 use crate::dial::PathKind;
 use borsh::{BorshDeserialize, BorshSerialize};
-use bytes::Bytes;
+use bytes::{BufMut as _, Bytes, BytesMut};
 use chainflix_primitives::NodeId;
 use iroh::endpoint::{Connection, ReadError, ReadExactError, RecvStream, SendStream, VarInt, WriteError};
 use std::{io, time::Duration};
-use tokio::time::timeout;
+use tokio::{io::AsyncReadExt as _, time::timeout};
+
+/// Room that is made for bytes to come, packets at a time: one look at the connection brings all that is there.
+const ROOM_BYTES: usize = 128 << 10;
+/// Less room than this is not worth a look.
+const ROOM_LEAST_BYTES: usize = 16 << 10;
 
 /// Why a stream gave up.
 #[derive(Debug, thiserror::Error)]
@@ -43,6 +48,8 @@ pub struct PeerStream {
     connection: Connection,
     send: SendStream,
     recv: RecvStream,
+    /// Where [`Self::read_chunk`] reads into: empty between two reads, and reused once what was read is dropped.
+    room: BytesMut,
     stall: Duration,
 }
 
@@ -53,7 +60,7 @@ impl PeerStream {
         (send, recv): (SendStream, RecvStream),
         stall: Duration,
     ) -> Self {
-        Self { peer, connection, send, recv, stall }
+        Self { peer, connection, send, recv, room: BytesMut::new(), stall }
     }
 
     /// Who is on the other side; proved by the connection's handshake.
@@ -111,8 +118,14 @@ impl PeerStream {
 
     /// The next bytes, at most `bytes_max` of them; `None` when the peer has finished.
     pub async fn read_chunk(&mut self, bytes_max: usize) -> Result<Option<Bytes>, StreamError> {
-        match timeout(self.stall, self.recv.read_chunk(bytes_max)).await {
-            Ok(read) => read.map_err(read_error),
+        if self.room.capacity() < ROOM_LEAST_BYTES {
+            self.room.reserve(ROOM_BYTES);
+        }
+        let mut room = (&mut self.room).limit(bytes_max.min(ROOM_BYTES));
+        match timeout(self.stall, self.recv.read_buf(&mut room)).await {
+            Ok(Ok(0)) => Ok(None),
+            Ok(Ok(_)) => Ok(Some(self.room.split().freeze())),
+            Ok(Err(error)) => Err(chunk_error(error)),
             Err(_) => Err(stalled(self.stall)),
         }
     }
@@ -176,6 +189,11 @@ fn read_error(error: ReadError) -> StreamError {
         ReadError::Reset(code) => StreamError::Abandoned { code: code.into_inner() },
         other => StreamError::Lost(other.into()),
     }
+}
+
+/// What a read through tokio's trait hides.
+fn chunk_error(error: io::Error) -> StreamError {
+    error.downcast::<ReadError>().map_or_else(StreamError::Lost, read_error)
 }
 
 fn write_error(error: WriteError) -> StreamError {

@@ -1,7 +1,7 @@
 //! One cell on its way from providers to the screen.
 
 use crate::Viewer;
-use chainflix_cell::{ChunkHashes, Delivery, DeliveryError, Keystream, Piece};
+use chainflix_cell::{ChunkHashes, Delivery, DeliveryError, Keystream};
 use chainflix_primitives::{
     AnswerKey, BlockHash, CHUNK_BYTES, CellEntry, CellKey, DownloadKey, Evidence, Grant, GrantId, GrantRequest, Magnet,
     NodeId, OpenedChunk, Opening, PlayAnswer, PlayCode, PlayData, PlayId, PlayOutcome, PlayRequest, Receipt, Signed,
@@ -171,6 +171,8 @@ impl Playback {
         let secret = ViewerSecret::from_bytes(secret);
         let key = secret.download_key();
         let delivery = Delivery::new(body.cell, body.size, body.from_byte, &key)?;
+        // At once: a list that doubles has the whole cell copied again and again. At most CELL_BYTES_MAX, as just checked.
+        self.sealed.reserve_exact((body.size - self.verified_end()) as usize);
         self.download_key = Some(key);
         self.answer_key = Some(secret.answer_key());
         self.underway = Some(Underway { grant: body.clone(), delivery });
@@ -180,11 +182,7 @@ impl Playback {
     /// Takes bytes of the delivery. What was verified before a lie stays.
     pub fn push(&mut self, bytes: &[u8]) -> Result<(), ViewError> {
         let underway = self.underway.as_mut().ok_or(ViewError::NoDelivery)?;
-        let mut pieces = Vec::new();
-        let outcome = underway.delivery.push(bytes, &mut pieces);
-        for Piece { sealed, .. } in pieces {
-            self.sealed.extend_from_slice(&sealed);
-        }
+        let outcome = underway.delivery.push(bytes, &mut self.sealed);
         if self.hashes.is_none() {
             self.hashes = underway.delivery.hashes().cloned();
         }

@@ -8,7 +8,7 @@ use crate::{
     verdict::Verdict,
 };
 use bytes::Bytes;
-use chainflix_cell::{ChunkHashes, Delivery, DeliveryError, Piece};
+use chainflix_cell::{ChunkHashes, Delivery, DeliveryError};
 use chainflix_primitives::{CELL_BYTES_MAX, CHUNK_BYTES, CellId, Digest, DownloadKey, Grant, NodeId, Signed};
 
 /// Most bytes taken from the stream at once.
@@ -179,13 +179,13 @@ pub struct VerifiedCell {
 }
 
 impl VerifiedCell {
-    /// Adds the next sealed bytes to `pieces`; `false` when the cell is complete.
+    /// Adds the next sealed bytes to `sealed`; `false` when the cell is complete.
     ///
-    /// After an error `pieces` holds what was good, and another provider goes on at [`Self::verified_end`].
-    pub async fn next(&mut self, pieces: &mut Vec<Piece>) -> Result<bool, FetchError> {
+    /// After an error `sealed` holds what was good, and another provider goes on at [`Self::verified_end`].
+    pub async fn next(&mut self, sealed: &mut Vec<u8>) -> Result<bool, FetchError> {
         let Some(bytes) = self.stream.next().await? else { return Ok(false) };
         let (provider, cell) = (self.stream.provider, self.stream.cell);
-        match self.delivery.push(&bytes, pieces) {
+        match self.delivery.push(&bytes, sealed) {
             Ok(()) => Ok(true),
             Err(source) => Err(FetchError::Corrupt { provider, cell, source: source.into() }),
         }

@@ -2,7 +2,11 @@
 
 use chainflix_cell::{ChunkError, ChunkHashes};
 use chainflix_primitives::{CHUNK_BYTES, CellId};
-use std::{fs::File, io, os::unix::fs::FileExt, path::Path};
+use rustix::{
+    buffer::spare_capacity,
+    io::{Errno, pread},
+};
+use std::{fs::File, io, path::Path};
 
 /// Why a held cell cannot be read.
 #[derive(Debug, thiserror::Error)]
@@ -73,10 +77,20 @@ impl StoredCell {
 
     /// Up to `chunks` chunks from `offset` (a multiple of 16 KiB) on, each checked. Empty at the end of the cell.
     pub fn chunks(&self, offset: u64, chunks: u64) -> Result<Vec<u8>, ReadError> {
+        let disk = |source| ReadError::Disk { cell: self.cell, source };
         let length = self.size().saturating_sub(offset).min(chunks * CHUNK_BYTES);
-        // At most what the caller asked for, in chunks of 16 KiB.
-        let mut bytes = vec![0; length as usize];
-        self.file.read_exact_at(&mut bytes, offset).map_err(|source| ReadError::Disk { cell: self.cell, source })?;
+        // At most what the caller asked for, in chunks of 16 KiB; not filled with zeros first.
+        let mut bytes = Vec::with_capacity(length as usize);
+        while (bytes.len() as u64) < length {
+            let at = offset + bytes.len() as u64;
+            match pread(&self.file, spare_capacity(&mut bytes), at) {
+                Ok(0) => return Err(disk(io::ErrorKind::UnexpectedEof.into())),
+                Ok(_) | Err(Errno::INTR) => {}
+                Err(errno) => return Err(disk(errno.into())),
+            }
+        }
+        // There may be more room than was asked for.
+        bytes.truncate(length as usize);
         let first = (offset / CHUNK_BYTES) as u32;
         for (chunk, bytes) in (first..).zip(bytes.chunks(CHUNK_BYTES as usize)) {
             if !self.hashes.verify(chunk, bytes) {

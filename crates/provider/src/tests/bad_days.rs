@@ -19,24 +19,24 @@ async fn a_provider_dies_in_mid_cell_and_another_goes_on_at_the_next_byte() {
     let (cell, bytes) = sealed(12 << 20);
     first.hold(cell, &bytes);
     second.hold(cell, &bytes);
-    let mut pieces = Vec::new();
+    let mut got = Vec::new();
     let mut delivery = fetch(&viewer.dialer(), &first.grant(cell, bytes.len(), 0)).await.unwrap();
     while delivery.verified_end() < 1 << 20 {
-        delivery.next(&mut pieces).await.unwrap();
+        delivery.next(&mut got).await.unwrap();
     }
     let Peer { overlay, serving, .. } = first;
     serving.stop().await;
     overlay.close().await;
-    let error = drain(&mut delivery, &mut pieces).await.unwrap_err();
+    let error = drain(&mut delivery, &mut got).await.unwrap_err();
     assert!(matches!(error, FetchError::Interrupted { .. }), "{error:?}");
     assert_ne!(error.verdict(), Verdict::Block);
     let resume = delivery.verified_end();
     assert!(resume < bytes.len() as u64);
 
     let mut rest = fetch(&viewer.dialer(), &second.grant(cell, bytes.len(), resume)).await.unwrap();
-    drain(&mut rest, &mut pieces).await.unwrap();
+    drain(&mut rest, &mut got).await.unwrap();
     rest.finish().await.unwrap();
-    assert_eq!(joined(&pieces), bytes);
+    assert_eq!(got, bytes);
     let receipt = second.receipts.recv().await.unwrap().body;
     assert_eq!((receipt.start, receipt.end), (resume, bytes.len() as u64));
     viewer.close().await;
@@ -83,18 +83,18 @@ async fn a_lie_costs_one_chunk_and_the_liar_its_place() {
     let stream = [ChunkHashes::of(&bytes).encode(), delivered].concat();
     let (liar, _serving) = liar(20, 200_000, stream, &viewer.dialer()).await;
 
-    let mut pieces = Vec::new();
+    let mut got = Vec::new();
     let lied = grant(20, liar.node_id(), cell, bytes.len(), 0);
     let mut delivery = fetch(&viewer.dialer(), &lied).await.unwrap();
-    let error = drain(&mut delivery, &mut pieces).await.unwrap_err();
+    let error = drain(&mut delivery, &mut got).await.unwrap_err();
     let FetchError::Corrupt { source, .. } = &error else { panic!("{error:?}") };
     assert!(matches!(**source, DeliveryError::Corrupt { chunk: 5, .. }));
     assert_eq!(error.verdict(), Verdict::Block);
     assert_eq!(delivery.verified_end(), 5 * CHUNK_BYTES);
 
     let mut rest = fetch(&viewer.dialer(), &honest.grant(cell, bytes.len(), 5 * CHUNK_BYTES)).await.unwrap();
-    drain(&mut rest, &mut pieces).await.unwrap();
-    assert_eq!(joined(&pieces), bytes);
+    drain(&mut rest, &mut got).await.unwrap();
+    assert_eq!(got, bytes);
     viewer.close().await;
 }
 
@@ -131,9 +131,9 @@ async fn a_rotten_disk_costs_the_cell_and_no_viewer_sees_it() {
     let grant = peer.grant(cell, bytes.len(), 0);
     let error = match fetch(&viewer.dialer(), &grant).await {
         Ok(mut delivery) => {
-            let mut pieces = Vec::new();
-            let error = drain(&mut delivery, &mut pieces).await.unwrap_err();
-            assert_eq!(joined(&pieces), bytes[..delivery.verified_end() as usize]);
+            let mut got = Vec::new();
+            let error = drain(&mut delivery, &mut got).await.unwrap_err();
+            assert_eq!(got, bytes[..delivery.verified_end() as usize]);
             assert!(delivery.verified_end() <= 250_000);
             error
         }

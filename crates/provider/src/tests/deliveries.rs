@@ -20,9 +20,9 @@ async fn both_sides_sign_the_same_words_about_a_whole_cell() {
     let grant = peer.grant(cell, bytes.len(), 0);
     let mut delivery = fetch(&viewer.dialer(), &grant).await.unwrap();
     assert_eq!(delivery.path(), PathKind::Direct);
-    let mut pieces = Vec::new();
-    drain(&mut delivery, &mut pieces).await.unwrap();
-    assert_eq!(joined(&pieces), bytes);
+    let mut got = Vec::new();
+    drain(&mut delivery, &mut got).await.unwrap();
+    assert_eq!(got, bytes);
     let seen = Receipt {
         grant: grant.id,
         viewer: grant.viewer,
@@ -49,9 +49,9 @@ async fn a_viewer_that_stops_gets_a_receipt_for_what_it_has() {
     peer.hold(cell, &bytes);
     let grant = peer.grant(cell, bytes.len(), 2 * CHUNK_BYTES);
     let mut delivery = fetch(&viewer.dialer(), &grant).await.unwrap();
-    let mut pieces = Vec::new();
+    let mut got = Vec::new();
     while delivery.verified_end() < 10 * CHUNK_BYTES {
-        assert!(delivery.next(&mut pieces).await.unwrap());
+        assert!(delivery.next(&mut got).await.unwrap());
     }
     let (end, hash) = (delivery.verified_end(), delivery.delivered_hash());
     delivery.finish().await.unwrap();

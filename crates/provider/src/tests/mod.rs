@@ -5,7 +5,7 @@ mod deliveries;
 mod disputes;
 
 use crate::{Provider, ProviderConfig, Store, store::Put};
-use chainflix_cell::{ChunkHashes, Piece};
+use chainflix_cell::ChunkHashes;
 use chainflix_overlay::{
     AddressRecord, Addresses, Clock, Dialer, FetchError, NodeKey, Overlay, OverlayConfig, ServeLimits, Serving,
     Timeouts, VerifiedCell, fetch_cell,
@@ -116,12 +116,8 @@ async fn fetch(viewer: &Dialer, grant: &Grant) -> Result<VerifiedCell, FetchErro
     fetch_cell(viewer, &signed, grant.from_byte).await?.verified(&DownloadKey::from_bytes(KEY))
 }
 
-/// Reads until the end or an error, into `pieces`.
-async fn drain(cell: &mut VerifiedCell, pieces: &mut Vec<Piece>) -> Result<(), FetchError> {
-    while cell.next(pieces).await? {}
+/// Reads until the end or an error, into `sealed`.
+async fn drain(cell: &mut VerifiedCell, sealed: &mut Vec<u8>) -> Result<(), FetchError> {
+    while cell.next(sealed).await? {}
     Ok(())
-}
-
-fn joined(pieces: &[Piece]) -> Vec<u8> {
-    pieces.iter().flat_map(|piece| piece.sealed.iter().copied()).collect()
 }
