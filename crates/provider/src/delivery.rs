@@ -8,8 +8,8 @@
 //! The provider signs for its own bytes as far as the viewer says it got, also where the viewer names another hash: which
 //! of the two is false can be proved ([`crate::signed`]).
 //!
-//! A frame is read, checked, encrypted and hashed in a blocking task while nothing waits on a viewer there; a slow
-//! viewer holds one frame in memory and no thread. The permit is given back when the last byte is out: waiting for
+//! A frame is read, checked, encrypted and hashed in a blocking task while the one before it goes out; a slow viewer
+//! holds two frames in memory and no thread. The permit is given back when the last byte is out: waiting for
 //! `Done` costs next to nothing.
 
 use crate::{
@@ -34,16 +34,16 @@ use std::{
         Arc,
         atomic::{AtomicU64, Ordering},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 use tokio::{
     sync::mpsc,
-    task::{JoinError, spawn_blocking},
+    task::{JoinError, JoinHandle, spawn_blocking},
 };
 use tracing::{debug, warn};
 
-/// Chunks of a frame. The first frame has one, so that the first picture is not kept waiting.
-const FRAME_CHUNKS: u64 = 8;
+/// Play time of a cell: what comes late is judged by it. A shorter cell is only hurried less.
+const CELL_TIME: Duration = Duration::from_secs(60);
 
 /// Why a delivery ended before its end, on our side.
 #[derive(Debug, thiserror::Error)]
@@ -152,20 +152,28 @@ impl DeliveryProtocol {
     ) -> Result<Sent, DeliveryError> {
         accept_delivery(stream, cell.size()).await?;
         let mut sent = Sent { from, end: from, hasher: blake3::Hasher::new() };
-        match stream.write(&cell.hashes().encode()).await {
-            Ok(()) => {}
-            Err(StreamError::Abandoned { .. }) => return Ok(sent),
-            Err(error) => return Err(error.into()),
+        let began = Instant::now();
+        for hashes in cell.hashes().encode().chunks(CHUNK_BYTES as usize) {
+            self.uplink.turn(began, hashes.len()).await;
+            match stream.write(hashes).await {
+                Ok(()) => {}
+                Err(StreamError::Abandoned { .. }) => return Ok(sent),
+                Err(error) => return Err(error.into()),
+            }
         }
-        while sent.end < cell.size() {
-            let chunks = if sent.end == from { 1 } else { FRAME_CHUNKS };
-            let frame;
+        // The first frame is one chunk, so that the first picture is not kept waiting.
+        let mut next = (sent.end < cell.size()).then(|| self.frame(&cell, &keystream, sent.clone(), 1));
+        while let Some(frame) = next {
+            let due = began + CELL_TIME.mul_f64((sent.end - from) as f64 / cell.size() as f64);
+            let (bytes, after) = frame.await??;
+            let chunks = self.uplink.frame_chunks();
+            next = (after.end < cell.size()).then(|| self.frame(&cell, &keystream, after.clone(), chunks));
             // Counted before it is written: part of a frame may arrive although the write fails.
-            (frame, sent) = self.frame(cell.clone(), keystream.clone(), sent, chunks).await?;
-            let bytes = frame.len() as u64;
-            self.uplink.ready(frame.len()).await;
-            match stream.write_bytes(frame).await {
-                Ok(()) => _ = self.delivered_bytes.fetch_add(bytes, Ordering::Relaxed),
+            sent = after;
+            let length = bytes.len();
+            self.uplink.turn(due, length).await;
+            match stream.write_bytes(bytes).await {
+                Ok(()) => _ = self.delivered_bytes.fetch_add(length as u64, Ordering::Relaxed),
                 Err(StreamError::Abandoned { .. }) => break,
                 Err(error) => return Err(error.into()),
             }
@@ -174,28 +182,24 @@ impl DeliveryProtocol {
         Ok(sent)
     }
 
-    async fn frame(
+    /// Makes the next frame of at most so many chunks.
+    fn frame(
         &self,
-        cell: Arc<StoredCell>,
-        keystream: Keystream,
+        cell: &Arc<StoredCell>,
+        keystream: &Keystream,
         mut sent: Sent,
         chunks: u64,
-    ) -> Result<(Bytes, Sent), DeliveryError> {
-        let store = self.store.clone();
-        let read = move || {
-            let mut frame = match cell.chunks(sent.end, chunks) {
-                Ok(frame) => frame,
-                Err(error) => {
-                    store.judge(&cell.cell(), &error);
-                    return Err(error);
-                }
-            };
+    ) -> JoinHandle<Result<(Bytes, Sent), ReadError>> {
+        let (store, cell, keystream) = (self.store.clone(), cell.clone(), keystream.clone());
+        spawn_blocking(move || {
+            let mut frame = cell.chunks(sent.end, chunks).inspect_err(|error| {
+                store.judge(&cell.cell(), error);
+            })?;
             keystream.apply(sent.end, &mut frame);
             sent.hasher.update(&frame);
             sent.end += frame.len() as u64;
             Ok((Bytes::from(frame), sent))
-        };
-        Ok(spawn_blocking(read).await??)
+        })
     }
 
     /// Waits for the viewer's last word and signs for what it got.
@@ -259,8 +263,8 @@ impl DeliveryProtocol {
         // The viewer stopped early. Reading again is rare and costs less than hashing ahead for everybody.
         let mut again = Sent { from: sent.from, end: sent.from, hasher: blake3::Hasher::new() };
         while again.end < end {
-            let chunks = (end - again.end).div_ceil(CHUNK_BYTES).min(FRAME_CHUNKS);
-            (_, again) = self.frame(cell.clone(), keystream.clone(), again, chunks).await?;
+            let chunks = (end - again.end).div_ceil(CHUNK_BYTES).min(self.uplink.frame_chunks());
+            (_, again) = self.frame(&cell, &keystream, again, chunks).await??;
         }
         Ok(Some(again.digest()))
     }

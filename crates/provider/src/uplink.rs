@@ -1,41 +1,151 @@
-//! How much of its line a provider gives, and when.
+//! How much of its line a provider gives, to whom first, and when.
 //!
-//! One limit for all deliveries together (the generic cell rate algorithm, by `governor`): each frame waits for its turn,
-//! so deliveries share the line frame by frame. In quiet hours no delivery begins and nothing is stored; what runs ends.
+//! ```text
+//! deliveries ─ turn(due, bytes) ─▶ waiting, the earliest due first ─▶ when the line is free ─▶ it may write
+//! ```
+//!
+//! One limit for all deliveries together (the generic cell rate algorithm, by `governor`), and one queue before it. A
+//! frame is due when its minute would be played, had its viewer begun to watch when it asked: so the first picture of one
+//! goes before what another has to spare, and everybody is equally far ahead. In quiet hours no delivery begins and nothing
+//! is stored; what runs ends. Without a limit there is no queue: then the line is shared by whoever is below us.
 
+use chainflix_primitives::CHUNK_BYTES;
 use chrono::{NaiveTime, Timelike as _};
 use governor::{DefaultDirectRateLimiter, Quota, clock::Clock as _};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
-use std::{fmt, num::NonZeroU32, str::FromStr};
+use std::{
+    collections::BTreeMap,
+    fmt,
+    num::NonZeroU32,
+    str::FromStr,
+    time::{Duration, Instant},
+};
+use tokio::{
+    sync::{mpsc, oneshot},
+    task::JoinHandle,
+};
 
-/// The most that is ever sent at once: the frames of a delivery fit.
-const BURST_BYTES: u32 = 256 << 10;
+/// Most chunks that go out in one turn.
+const FRAME_CHUNKS: u64 = 16;
+/// A turn keeps the next one waiting for no longer than this, where a chunk is not longer.
+const TURN_MS: u64 = 40;
+/// Of every 16 bytes that are sent, headers of Ethernet, IP, UDP and QUIC cost another one at most.
+const PAYLOAD_PER_HEADER: usize = 16;
+/// Turns that are asked for and not looked at yet. One more waits with its question.
+const TURNS_MAX: usize = 64;
 /// Minutes of a day.
 const DAY_MINUTES: u32 = 24 * 60;
 
-/// A limit on what is sent.
-pub(crate) struct Uplink(Option<DefaultDirectRateLimiter>);
+/// A limit on what is sent. Dropping it ends its queue.
+pub(crate) struct Uplink(Option<Line>);
+
+struct Line {
+    turns: mpsc::Sender<Turn>,
+    queue: JoinHandle<()>,
+    frame_chunks: u64,
+}
+
+/// Somebody's wish to send.
+struct Turn {
+    due: Instant,
+    bytes: NonZeroU32,
+    granted: oneshot::Sender<()>,
+}
 
 impl Uplink {
-    /// So many bytes a second; 0 for no limit.
+    /// So many bytes a second, headers included; 0 for no limit.
     pub fn new(bytes_per_s: u64) -> Self {
-        let rate = NonZeroU32::new(u32::try_from(bytes_per_s).unwrap_or(u32::MAX));
-        let burst = NonZeroU32::new(BURST_BYTES).unwrap_or(NonZeroU32::MAX);
-        Self(rate.map(|rate| DefaultDirectRateLimiter::direct(Quota::per_second(rate).allow_burst(burst))))
+        let Some(rate) = NonZeroU32::new(u32::try_from(bytes_per_s).unwrap_or(u32::MAX)) else { return Self(None) };
+        let frame_chunks = (bytes_per_s * TURN_MS / 1_000 / CHUNK_BYTES).clamp(1, FRAME_CHUNKS);
+        // Two turns at once: the line does not stand still between them.
+        let burst_bytes = 2 * on_the_line((frame_chunks * CHUNK_BYTES) as usize).get();
+        let burst = NonZeroU32::new(burst_bytes).unwrap_or(NonZeroU32::MIN);
+        let limiter = DefaultDirectRateLimiter::direct(Quota::per_second(rate).allow_burst(burst));
+        let (turns, asked) = mpsc::channel(TURNS_MAX);
+        Self(Some(Line { turns, queue: tokio::spawn(take_turns(limiter, asked)), frame_chunks }))
     }
 
-    /// Waits until `bytes` may be sent.
-    pub async fn ready(&self, bytes: usize) {
-        let Some(limiter) = &self.0 else { return };
-        // Frames are smaller than the burst; a larger one would be told so at once, and goes in parts.
-        let mut left = u32::try_from(bytes).unwrap_or(u32::MAX);
-        while let Some(part) = NonZeroU32::new(left.min(BURST_BYTES)) {
-            match limiter.check_n(part) {
-                Ok(Ok(())) => left -= part.get(),
-                Ok(Err(wait)) => tokio::time::sleep(wait.wait_time_from(limiter.clock().now())).await,
-                // Not more than the burst, as above.
-                Err(_) => return,
+    /// Chunks that may go out in one turn.
+    pub fn frame_chunks(&self) -> u64 {
+        self.0.as_ref().map_or(FRAME_CHUNKS, |line| line.frame_chunks)
+    }
+
+    /// Waits until `bytes`, a frame at most, may be sent, which are due at `due`.
+    pub async fn turn(&self, due: Instant, bytes: usize) {
+        let Some(line) = &self.0 else { return };
+        let (granted, turn) = oneshot::channel();
+        // The queue ends with this.
+        let _asked = line.turns.send(Turn { due, bytes: on_the_line(bytes), granted }).await;
+        let _granted = turn.await;
+    }
+}
+
+impl Drop for Line {
+    fn drop(&mut self) {
+        self.queue.abort();
+    }
+}
+
+/// What `bytes` take of a line, with their headers.
+fn on_the_line(bytes: usize) -> NonZeroU32 {
+    let with_headers = bytes + bytes.div_ceil(PAYLOAD_PER_HEADER);
+    u32::try_from(with_headers).ok().and_then(NonZeroU32::new).unwrap_or(NonZeroU32::MIN)
+}
+
+/// Grants turns, the earliest due first, until nobody can ask any more.
+async fn take_turns(limiter: DefaultDirectRateLimiter, mut asked: mpsc::Receiver<Turn>) {
+    let mut waiting = Waiting::default();
+    loop {
+        while let Ok(turn) = asked.try_recv() {
+            waiting.add(turn);
+        }
+        let wait = match waiting.next_bytes().map(|bytes| limiter.check_n(bytes)) {
+            Some(Ok(Err(wait))) => wait.wait_time_from(limiter.clock().now()),
+            // More than the burst is no frame of ours: nothing is gained by keeping it.
+            Some(Ok(Ok(())) | Err(_)) => {
+                waiting.grant_next();
+                continue;
             }
+            None => Duration::MAX,
+        };
+        tokio::select! {
+            () = tokio::time::sleep(wait) => {}
+            turn = asked.recv() => match turn {
+                Some(turn) => waiting.add(turn),
+                None => return,
+            },
+        }
+    }
+}
+
+/// Who waits, in the order of their turns: as many as there are deliveries.
+#[derive(Default)]
+struct Waiting {
+    turns: BTreeMap<(Instant, u64), Turn>,
+    asked: u64,
+}
+
+impl Waiting {
+    /// Of two that are due at once, the first to ask goes first.
+    fn add(&mut self, turn: Turn) {
+        self.asked += 1;
+        self.turns.insert((turn.due, self.asked), turn);
+    }
+
+    /// What goes out next; whoever does not wait any more is left out.
+    fn next_bytes(&mut self) -> Option<NonZeroU32> {
+        while let Some(first) = self.turns.first_entry() {
+            if !first.get().granted.is_closed() {
+                return Some(first.get().bytes);
+            }
+            first.remove();
+        }
+        None
+    }
+
+    fn grant_next(&mut self) {
+        if let Some((_, turn)) = self.turns.pop_first() {
+            let _gone = turn.granted.send(());
         }
     }
 }
@@ -121,14 +231,43 @@ mod tests {
     async fn all_senders_together_keep_to_the_limit() {
         let uplink = Uplink::new(4 << 20);
         let started = Instant::now();
-        // Two senders of a MiB each: beyond the burst it takes 448 ms at least, however fast the machine is.
+        // Two senders of a MiB each: beyond the burst it takes 440 ms at least, however fast the machine is.
         let send = async || {
             for _ in 0..8 {
-                uplink.ready(128 << 10).await;
+                uplink.turn(started, 128 << 10).await;
             }
         };
         tokio::join!(send(), send());
-        assert!(started.elapsed() >= Duration::from_millis(430), "{:?}", started.elapsed());
-        Uplink::new(0).ready(usize::MAX).await;
+        assert!(started.elapsed() >= Duration::from_millis(440), "{:?}", started.elapsed());
+        Uplink::new(0).turn(started, usize::MAX).await;
+    }
+
+    #[test]
+    fn a_slow_line_sends_small_frames() {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let _inside = runtime.enter();
+        let frames = [0, 600_000, 2_000_000, 1 << 40].map(|bytes_per_s| Uplink::new(bytes_per_s).frame_chunks());
+        assert_eq!(frames, [FRAME_CHUNKS, 1, 4, FRAME_CHUNKS]);
+    }
+
+    #[test]
+    fn the_earliest_due_goes_first_and_who_left_is_left_out() {
+        let (now, mut waiting) = (Instant::now(), Waiting::default());
+        let mut turns: Vec<_> = [3, 1, 2, 1]
+            .map(|due_s| {
+                let (granted, turn) = oneshot::channel();
+                waiting.add(Turn { due: now + Duration::from_secs(due_s), bytes: on_the_line(16), granted });
+                turn
+            })
+            .into();
+        // The first of the two that are due after a second goes away.
+        drop(turns.remove(1));
+        let order: Vec<_> = std::iter::from_fn(|| {
+            waiting.next_bytes()?;
+            waiting.grant_next();
+            turns.iter_mut().position(|turn| turn.try_recv().is_ok())
+        })
+        .collect();
+        assert_eq!(order, [2, 1, 0]);
     }
 }
