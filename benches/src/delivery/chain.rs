@@ -4,8 +4,8 @@ use super::film::Film;
 use anyhow::Result;
 use chainflix_overlay::NodeKey;
 use chainflix_primitives::{
-    AccountAddress, AccountKey, BoxKey, Grant, GrantId, GrantRequest, NetworkGenesis, NetworkKeys, NetworkSecret,
-    NodeId, PlayAnswer, PlayOutcome, ProtocolParams, Signed, ValidatorIdentity,
+    AccountAddress, AccountKey, BoxKey, BoxPublicKey, Grant, GrantId, GrantRequest, NetworkGenesis, NetworkKeys,
+    NetworkSecret, NodeId, PlayAnswer, PlayOutcome, ProtocolParams, Signed, ValidatorIdentity,
 };
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -25,6 +25,21 @@ impl Identity {
             node: NodeKey::from_bytes(&key("chainflix bench provider node v1")),
             box_key: BoxKey::from_bytes(key("chainflix bench provider box v1")),
         })
+    }
+}
+
+/// What a viewer is sent to: a provider, or a viewer that shares.
+#[derive(Clone)]
+pub struct Served {
+    pub account: AccountAddress,
+    pub node: NodeId,
+    pub box_key: BoxPublicKey,
+}
+
+impl From<&Identity> for Served {
+    fn from(identity: &Identity) -> Self {
+        let (account, box_key) = (identity.account.address(), identity.box_key.public_key());
+        Self { account, node: identity.node.node_id(), box_key }
     }
 }
 
@@ -60,8 +75,8 @@ impl Chain {
         }
     }
 
-    /// Lets a viewer fetch a cell of `film` from `provider`.
-    pub fn grant(&self, request: &GrantRequest, film: &Film, provider: &Identity) -> Result<Signed<Grant>> {
+    /// Lets a viewer fetch a cell of `film` from `source`.
+    pub fn grant(&self, request: &GrantRequest, film: &Film, source: &Served) -> Result<Signed<Grant>> {
         let entry = film.entry(request.cell_index)?;
         let number = self.issued.fetch_add(1, Ordering::Relaxed).to_le_bytes();
         let entropy = |context| blake3::derive_key(context, &number);
@@ -77,14 +92,11 @@ impl Chain {
             cell: entry.id,
             size: entry.size,
             from_byte: request.from_byte,
-            provider: provider.account.address(),
-            provider_node: provider.node.node_id(),
+            provider: source.account,
+            provider_node: source.node,
             expires_ms: u64::MAX,
             viewer_secret: request.viewer_box_key.seal(secret.expose(), entropy("chainflix bench viewer box v1")),
-            provider_key: provider
-                .box_key
-                .public_key()
-                .seal(download_key.expose(), entropy("chainflix bench provider box v1")),
+            provider_key: source.box_key.seal(download_key.expose(), entropy("chainflix bench provider box v1")),
         };
         Ok(Signed::new(grant, &self.validator))
     }

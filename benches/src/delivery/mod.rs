@@ -55,7 +55,7 @@ pub struct Delivery {
     #[arg(long, default_value_t = 5)]
     rounds: usize,
     /// Requests whose first bytes are waited for
-    #[arg(long, default_value_t = 500)]
+    #[arg(long, default_value_t = 300)]
     requests: usize,
     /// Providers on shaped lines
     #[arg(long, default_value_t = 4)]
@@ -66,6 +66,9 @@ pub struct Delivery {
     /// Rate of their film: four lines of 5 Mbit/s carry 100 kbit/s for each of 200 viewers at most
     #[arg(long, default_value_t = 64)]
     film_kbit_per_s: u64,
+    /// Time within which they come, in seconds
+    #[arg(long, default_value_t = 30)]
+    arrive_s: u64,
     /// Viewers that are compared with BitTorrent's
     #[arg(long, default_value_t = 8)]
     rival_viewers: u16,
@@ -99,14 +102,19 @@ impl Delivery {
         let scratch = tempfile::tempdir_in(folder).context("no folder to work in")?;
         // Another process' working folder may differ.
         let scratch = scratch.path().canonicalize().map(|path| (scratch, path))?;
+        let (providers, viewers) = (self.providers, self.viewers);
         let film = Shape::minutes(2, self.film_kbit_per_s);
-        let plan = Plan { providers: self.providers, viewers: self.viewers, film };
-        let outcome = plan.perform(lines, &scratch.1)?;
-        metrics.add("swarm_stall_percent", outcome.stall_percent());
-        metrics.add("swarm_first_source_percent", outcome.first_source_percent());
-        metrics.add("swarm_first_frame_p50_ms", outcome.first_frame_ms(50)?);
-        metrics.add("swarm_first_frame_p95_ms", outcome.first_frame_ms(95)?);
-        metrics.add("swarm_viewers_failed", outcome.failed as f64);
+        // All in one moment, when nobody has anything to share yet, and within half a minute.
+        for (name, arrive_ms) in [("crowd", 0), ("swarm", self.arrive_s * 1_000)] {
+            let plan = Plan { providers, viewers, film, arrive_ms, share: true };
+            let outcome = plan.perform(lines, &scratch.1)?;
+            metrics.add(&format!("{name}_stall_percent"), outcome.stall_percent());
+            metrics.add(&format!("{name}_first_source_percent"), outcome.first_source_percent());
+            metrics.add(&format!("{name}_shared_percent"), outcome.shared_percent());
+            metrics.add(&format!("{name}_first_frame_p50_ms"), outcome.first_frame_ms(50)?);
+            metrics.add(&format!("{name}_first_frame_p95_ms"), outcome.first_frame_ms(95)?);
+            metrics.add(&format!("{name}_viewers_failed"), outcome.failed as f64);
+        }
         rivals::run(self, lines, &scratch.1, metrics)
     }
 }

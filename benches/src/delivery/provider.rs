@@ -22,12 +22,12 @@ pub struct Peer {
 }
 
 impl Peer {
-    /// Stores `film` in `folder`, and serves it.
+    /// Stores `film` in `folder`, and serves it on a line of so many bytes a second; 0 for one without a limit.
     pub async fn start(
         identity: &Identity,
         chain: &Chain,
         film: &Film,
-        bind: SocketAddr,
+        (bind, uplink_bytes_per_s): (SocketAddr, u64),
         folder: &Path,
     ) -> Result<Self> {
         // Twice the film: stores keep some room free.
@@ -44,6 +44,7 @@ impl Peer {
         let mut config = ProviderConfig::new(account, box_key, vec![chain.validator()], Vec::new());
         // It would read the disk meanwhile, at a rate that is lost in the noise.
         config.scrub_bytes_per_s = 0;
+        config.uplink_bytes_per_s = uplink_bytes_per_s;
         let (sender, mut receipts) = mpsc::channel(RECEIPTS_MAX);
         let provider = Provider::start(config, store, overlay.dialer(), sender);
         let serving = overlay.serve(provider.protocols(), ServeLimits::default());

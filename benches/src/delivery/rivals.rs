@@ -5,7 +5,7 @@
 //! ```
 //!
 //! Their viewers have the torrent and everybody's address before they begin, ours asks for manifest, key and source; their
-//! viewers share what they have, ours do not in this version. What is not installed is left out, with the reason.
+//! viewers share pieces, ours whole cells. What is not installed is left out, with the reason.
 
 use super::{
     Delivery,
@@ -44,7 +44,8 @@ struct Rival {
 /// Lets everybody watch the same film on the same lines.
 pub fn run(bench: &Delivery, lines: &Lines, folder: &Path, metrics: &mut Metrics) -> Result<()> {
     let shape = Shape::minutes(1, bench.rival_film_kbit_per_s);
-    let plan = Plan { providers: bench.providers, viewers: bench.rival_viewers, film: shape };
+    let (providers, viewers) = (bench.providers, bench.rival_viewers);
+    let plan = Plan { providers, viewers, film: shape, arrive_ms: 0, share: true };
     let ours = plan.perform(lines, folder)?;
     let first_frame_ms = note("lab", &ours, metrics)?;
     for (name, rival) in [("libtorrent", Rival::libtorrent(folder)), ("webtorrent", Rival::webtorrent(bench, folder))] {

@@ -6,8 +6,8 @@
 //! the others      viewers: `chainflix watch`, as it is, without proofs of view      5 Mbit/s each way
 //! ```
 //!
-//! Viewers serve nobody in this version, so the providers' lines carry every byte: the film must be one that they can
-//! carry.
+//! Viewers come one after the other within [`Plan::arrive_ms`], and all of them watch at once after that. What they share
+//! are whole cells, once they have them: where everybody comes in the same moment, the providers' lines carry every byte.
 
 use super::{
     film::Shape,
@@ -28,6 +28,10 @@ pub struct Plan {
     pub providers: u16,
     pub viewers: u16,
     pub film: Shape,
+    /// Time within which the viewers come, evenly; 0 for all at once.
+    pub arrive_ms: u64,
+    /// Whether viewers share what they have.
+    pub share: bool,
 }
 
 /// How one viewer saw the film.
@@ -37,7 +41,7 @@ pub struct Seen {
     pub first_frame_ms: u64,
     /// Time that the picture stood still after it first moved.
     pub stalled_ms: u64,
-    /// Bytes by provider; nothing where nobody counts them.
+    /// Bytes by provider, those of viewers behind them; nothing where nobody counts them.
     #[serde(default)]
     pub source_bytes: Vec<u64>,
 }
@@ -82,9 +86,17 @@ impl Outcome {
 
     /// Of all bytes, those from the first provider.
     pub fn first_source_percent(&self) -> f64 {
-        let bytes = |source: fn(&[u64]) -> u64| self.seen.iter().map(|seen| source(&seen.source_bytes)).sum::<u64>();
-        let first = bytes(|sources| sources.first().copied().unwrap_or_default());
-        first as f64 * 100.0 / bytes(|sources| sources.iter().sum()) as f64
+        self.percent(|sources| sources.first())
+    }
+
+    /// Of all bytes, those from viewers.
+    pub fn shared_percent(&self) -> f64 {
+        self.percent(|sources| sources.last())
+    }
+
+    fn percent(&self, of: fn(&[u64]) -> Option<&u64>) -> f64 {
+        let bytes = self.seen.iter().filter_map(|seen| of(&seen.source_bytes)).sum::<u64>();
+        bytes as f64 * 100.0 / self.seen.iter().flat_map(|seen| &seen.source_bytes).sum::<u64>() as f64
     }
 }
 
@@ -97,8 +109,14 @@ impl Plan {
         }
         let places = self.providers + 1..=self.providers + self.viewers;
         let mut viewers = places.map(|number| self.member(lines, number, folder)).collect::<Result<Vec<_>>>()?;
-        let longest = Duration::from_millis(self.film.play_ms()) + PATIENCE;
+        let longest = Duration::from_millis(self.film.play_ms() + self.arrive_ms) + PATIENCE;
         Ok(Outcome::new(perform(&mut servers, &mut viewers, longest)?, self.film.play_ms()))
+    }
+
+    /// How long after the first one a viewer comes.
+    pub fn arrival(&self, number: u16) -> Duration {
+        let before = u64::from(number.saturating_sub(self.providers + 1));
+        Duration::from_millis(self.arrive_ms * before / u64::from(self.viewers.max(1)))
     }
 
     fn member(&self, lines: &Lines, number: u16, folder: &Path) -> Result<Party> {
@@ -122,6 +140,7 @@ mod tests {
         let told = || vec![Ok(one.clone()), Ok(other.clone())];
         let outcome = Outcome::new(told(), 10_000);
         assert_eq!((outcome.stall_percent(), outcome.first_source_percent()), (2.5, 25.0));
+        assert_eq!(outcome.shared_percent(), 75.0);
         assert_eq!((outcome.first_frame_ms(0).unwrap(), outcome.first_frame_ms(50).unwrap()), (100.0, 300.0));
         let failed = (|| bail!("gone"))();
         let outcome = Outcome::new(told().into_iter().chain([failed, Ok(json!({}))]).collect(), 10_000);

@@ -4,7 +4,7 @@
 //! viewer's receipt.
 
 use super::{
-    chain::{Chain, Identity},
+    chain::{Chain, Identity, Served},
     film::Film,
     lines::{LINE_MBIT_PER_S, Lines},
     provider::record,
@@ -13,11 +13,11 @@ use super::{
 use anyhow::{Context as _, Result};
 use chainflix_overlay::{
     AddressRecord, Alpn, NodeKey, Overlay, OverlayConfig, PeerStream, Protocol, ServeLimits,
-    control::{CONTROL_FRAME_BYTES_MAX, ControlAnswer, ControlRefusal, ControlRequest, Source},
+    control::{CONTROL_FRAME_BYTES_MAX, ControlAnswer, ControlRefusal, ControlRequest, Share, Source},
 };
 use chainflix_placement::{
     Card, Event, Held, Picture, PictureConfig, PlaceTag, Region, Standing,
-    source::{Ask, SourceRules, Sources},
+    source::{Ask, Sharer, SourceRules, Sources},
 };
 use chainflix_primitives::{
     AccountAddress, BlockHash, Evidence, Grant, GrantId, GrantRequest, Magnet, NetworkGenesis, NodeId, Opening,
@@ -60,7 +60,6 @@ pub fn listens(number: u16) -> SocketAddr {
 struct Town {
     film: Film,
     chain: Chain,
-    providers: HashMap<NodeId, (Identity, AddressRecord)>,
     picture: Picture,
     desk: Mutex<Desk>,
 }
@@ -68,6 +67,9 @@ struct Town {
 /// Who is busy with what.
 struct Desk {
     sources: Sources,
+    /// Providers, and viewers that share.
+    served: HashMap<NodeId, Served>,
+    addresses: HashMap<NodeId, AddressRecord>,
     /// The node that a grant is for, until its receipt.
     running: HashMap<GrantId, NodeId>,
 }
@@ -95,7 +97,7 @@ impl Town {
         // Viewers that a line can carry.
         let kbit_per_s = plan.film.cell_bytes * 8 / plan.film.cell_ms;
         let slots = u16::try_from(LINE_MBIT_PER_S * 1_000 / kbit_per_s.max(1))?.max(1);
-        let mut providers = HashMap::new();
+        let (mut served, mut addresses) = (HashMap::new(), HashMap::new());
         for number in 1..=plan.providers {
             let identity = Identity::provider(number)?;
             let node = identity.node.node_id();
@@ -113,11 +115,12 @@ impl Town {
             for event in [Event::Seen(card), trusted, Event::Gained { node, cells: cells.clone() }] {
                 picture.apply(0, &event)?;
             }
-            let address = record(&identity, vec![listens(number)]);
-            providers.insert(node, (identity, address));
+            addresses.insert(node, record(&identity, vec![listens(number)]));
+            served.insert(node, Served::from(&identity));
         }
-        let desk = Desk { sources: Sources::new(SourceRules::default()), running: HashMap::new() };
-        Ok(Self { film, chain: Chain::new()?, providers, picture, desk: Mutex::new(desk) })
+        let sources = Sources::new(SourceRules::default());
+        let desk = Desk { sources, served, addresses, running: HashMap::new() };
+        Ok(Self { film, chain: Chain::new()?, picture, desk: Mutex::new(desk) })
     }
 
     fn desk(&self) -> MutexGuard<'_, Desk> {
@@ -133,19 +136,37 @@ impl Town {
         let mut desk = self.desk();
         let named = desk.sources.name(0, &self.picture, &BlockHash([7; 32]), &ask, 1);
         let node = *named.first().ok_or(ControlRefusal::NoSource)?;
-        let (identity, address) = self.providers.get(&node).ok_or(ControlRefusal::NoSource)?;
-        let grant = self.chain.grant(request, &self.film, identity);
+        let served = desk.served.get(&node).ok_or(ControlRefusal::NoSource)?;
+        let grant = self.chain.grant(request, &self.film, served);
         let grant = grant.map_err(|error| ControlRefusal::validator("failed", &format!("{error:#}")))?;
         desk.sources.begun(node);
         desk.running.insert(grant.body.id, node);
-        Ok(Source { grant, address: Some(address.clone()) })
+        Ok(Source { grant, address: desk.addresses.get(&node).cloned() })
+    }
+
+    /// A viewer shares what it watched, for as long as it is there: who goes away first is found out by asking.
+    fn share(&self, words: Share) {
+        let card = words.card.body;
+        let Ok(region) = "kr-11".parse() else { return };
+        let mut desk = self.desk();
+        let sharer = Sharer { node: card.node, account: card.account, region, slots: words.slots, until_ms: u64::MAX };
+        for cell in words.cells {
+            desk.sources.shared(cell, sharer);
+        }
+        let (account, node, box_key) = (card.account, card.node, card.box_key);
+        desk.served.insert(node, Served { account, node, box_key });
     }
 
     fn control(&self, request: ControlRequest) -> ControlAnswer {
         match request {
-            ControlRequest::PutAddress(_) => ControlAnswer::Done,
-            ControlRequest::GetAddress(node) => {
-                ControlAnswer::Address(self.providers.get(&node).map(|(_, address)| address.clone()))
+            ControlRequest::PutAddress(record) => {
+                self.desk().addresses.insert(record.body.node, record);
+                ControlAnswer::Done
+            }
+            ControlRequest::GetAddress(node) => ControlAnswer::Address(self.desk().addresses.get(&node).cloned()),
+            ControlRequest::Share(words) => {
+                self.share(words);
+                ControlAnswer::Done
             }
             ControlRequest::FindSource(request) => match self.source(&request.body) {
                 Ok(source) => ControlAnswer::Source(Box::new(source)),

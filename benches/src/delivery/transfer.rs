@@ -23,13 +23,21 @@ use anyhow::{Context as _, Result, ensure};
 use bytes::Bytes;
 use chainflix_overlay::{CellStream, NodeKey, Overlay, OverlayConfig, fetch_cell};
 use chainflix_viewer::{Film as Watched, Playback, Viewer};
-use std::{hint::black_box, net::Ipv4Addr, path::Path, time::Instant};
+use std::{
+    hint::black_box,
+    net::Ipv4Addr,
+    path::Path,
+    time::{Duration, Instant},
+};
 use tokio::runtime::Runtime;
 
 /// Bytes of a cell: a minute of good 1080p.
 const CELL_BYTES: u64 = 32 << 20;
 /// What counts as a beginning.
 const FIRST_BYTES: u64 = 64 << 10;
+
+/// Between two requests at rest: what was on its way when a delivery was given up has come by then.
+const REST: Duration = Duration::from_millis(30);
 
 /// A provider, a viewer, and the film between them.
 struct Ours {
@@ -106,7 +114,7 @@ impl Ours {
     async fn start(shape: &Shape, scratch: &Path) -> Result<Self> {
         let (film, chain, identity) = (Film::new(shape)?, Chain::new()?, Identity::provider(0)?);
         let local = (Ipv4Addr::LOCALHOST, 0).into();
-        let peer = Peer::start(&identity, &chain, &film, local, &scratch.join("store")).await?;
+        let peer = Peer::start(&identity, &chain, &film, (local, 0), &scratch.join("store")).await?;
         let viewer = Overlay::bind(OverlayConfig::new(NodeKey::from_bytes(&[4; 32]), local)).await?;
         viewer.dialer().learn(&peer.record(&identity)?)?;
         let watched = Viewer::new(&[5; 32], chain.genesis())?.film(film.magnet, &film.manifest.encode())?;
@@ -117,7 +125,7 @@ impl Ours {
     async fn begin(&self, index: u32) -> Result<(Playback, CellStream)> {
         let mut playback = self.watched.cell(index).with_context(|| format!("no cell {index}"))?;
         let request = playback.grant_request(Vec::new(), 0);
-        let grant = self.chain.grant(&request.body, &self.film, &self.identity)?;
+        let grant = self.chain.grant(&request.body, &self.film, &(&self.identity).into())?;
         playback.begin_delivery(&grant)?;
         playback.begin_play(&self.chain.answer(&request.body.account, &self.film, index)?)?;
         let stream = fetch_cell(&self.viewer.dialer(), &grant, 0).await?;
@@ -145,23 +153,31 @@ impl Ours {
         Ok(bytes)
     }
 
-    /// Times from the request to the first 64 KiB that are verified, on a connection that stands.
+    /// Times from the request to the first 64 KiB that are verified, on a connection that stands: at rest, and while
+    /// what is left of another delivery still comes, as after a jump in the film.
     async fn beginnings(&self, requests: usize, metrics: &mut Metrics) -> Result<()> {
-        let mut times = Vec::with_capacity(requests);
-        let cells = u32::try_from(self.film.sealed.len())?;
-        for request in 0..requests {
-            let began = Instant::now();
-            let (mut playback, mut stream) = self.begin(u32::try_from(request)? % cells).await?;
-            while playback.verified_end() < FIRST_BYTES {
-                let part = stream.next().await?.context("a cell ended before its beginning")?;
-                playback.push(&part)?;
+        for (name, rest) in [("first_64k", REST), ("jump_64k", Duration::ZERO)] {
+            let mut times = Vec::with_capacity(requests);
+            let cells = u32::try_from(self.film.sealed.len())?;
+            for request in 0..requests {
+                times.push(self.beginning(u32::try_from(request)? % cells).await?);
+                tokio::time::sleep(rest).await;
             }
-            times.push(began.elapsed());
+            times.sort_unstable();
+            let ms = |percent: usize| times.get(requests * percent / 100).map(|time| time.as_secs_f64() * 1_000.0);
+            metrics.add(&format!("{name}_p95_ms"), ms(95).context("nobody asked")?);
+            metrics.add(&format!("{name}_p50_ms"), ms(50).context("nobody asked")?);
         }
-        times.sort_unstable();
-        let ms = |percent: usize| times.get(requests * percent / 100).map(|time| time.as_secs_f64() * 1_000.0);
-        metrics.add("first_64k_p95_ms", ms(95).context("nobody asked")?);
-        metrics.add("first_64k_p50_ms", ms(50).context("nobody asked")?);
         Ok(())
+    }
+
+    async fn beginning(&self, index: u32) -> Result<Duration> {
+        let began = Instant::now();
+        let (mut playback, mut stream) = self.begin(index).await?;
+        while playback.verified_end() < FIRST_BYTES {
+            let part = stream.next().await?.context("a cell ended before its beginning")?;
+            playback.push(&part)?;
+        }
+        Ok(began.elapsed())
     }
 }
