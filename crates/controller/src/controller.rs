@@ -4,6 +4,7 @@ use crate::{
     authority::Authority,
     census::{CensusConfig, CensusStatus},
     chain::Watcher,
+    memory::Memory,
     registry::Registry,
     serve::ControlProtocol,
     work::Worker,
@@ -32,6 +33,10 @@ pub struct ControllerConfig {
     pub plan_every: Duration,
     /// Time between questions to the chain.
     pub chain_every: Duration,
+    /// What outlives a restart, and where; `None` to forget everything.
+    pub memory: Option<Memory>,
+    /// Time between two writings of it.
+    pub keep_every: Duration,
     /// Judges silence and expiry.
     pub clock: Clock,
 }
@@ -46,6 +51,9 @@ impl Default for ControllerConfig {
             audits_max: 64,
             plan_every: Duration::from_secs(2),
             chain_every: Duration::from_secs(5),
+            memory: None,
+            // At 100,000 providers that is 200 kB a second.
+            keep_every: Duration::from_secs(300),
             clock: Clock::system(),
         }
     }
@@ -60,20 +68,27 @@ pub struct ControllerStatus {
     pub addresses: usize,
 }
 
-/// A running controller. Dropping it stops its tasks; serving ends with the overlay's `Serving`.
+/// A running controller. Dropping it stops its tasks, as a kill would; [`Self::stop`] writes down first what it shall remember.
+/// Serving ends with the overlay's `Serving`.
 pub struct Controller {
     protocol: Arc<ControlProtocol>,
     registry: JoinHandle<()>,
-    _tasks: JoinSet<()>,
+    memory: Option<Memory>,
+    tasks: JoinSet<()>,
 }
 
 impl Controller {
-    /// Starts with an empty census; providers fill it.
+    /// Starts with an empty census, and with the trust that was kept; providers fill it.
     ///
     /// To be reached, hand [`Self::protocols`] to the overlay.
     pub fn start(config: ControllerConfig, dialer: Dialer, authority: Arc<dyn Authority>) -> Self {
-        let (registry, task) = Registry::start(config.census, config.clock.clone());
+        let mut memory = config.memory;
+        let trust = memory.as_mut().map(Memory::take_trust).unwrap_or_default();
+        let (registry, task) = Registry::start(config.census, trust, config.clock.clone());
         let mut tasks = JoinSet::new();
+        if let Some(memory) = memory.clone() {
+            tasks.spawn(memory.keep(registry.clone(), config.keep_every));
+        }
         let worker = Worker { registry: registry.clone(), dialer: dialer.clone(), clock: config.clock.clone() };
         tasks.spawn(worker.run(config.plan_every, config.copies_max, config.audits_max));
         let watcher = Watcher { registry: registry.clone(), authority: authority.clone() };
@@ -87,7 +102,15 @@ impl Controller {
             sources: Semaphore::new(config.sources_max),
             clock: config.clock,
         });
-        Self { protocol, registry: task, _tasks: tasks }
+        Self { protocol, registry: task, memory, tasks }
+    }
+
+    /// Stops its tasks, and writes down what it shall remember.
+    pub async fn stop(mut self) {
+        self.tasks.shutdown().await;
+        if let Some(memory) = &self.memory {
+            memory.write(&self.protocol.registry).await;
+        }
     }
 
     /// What the overlay has to serve for this role.

@@ -10,12 +10,12 @@
 //! viewer ──── find source ─▶ cell of the film? ─▶ who holds it? ─▶ a validator draws one: grant ─▶ counted as demand
 //! ```
 //!
-//! Nothing is persistent: what a controller knows it is told again by providers that notice it was gone. So several
-//! controllers can serve one network, each with its own view: providers tell all of them the same, all draw by the same seed,
+//! Only trust is persistent ([`Memory`]): what else a controller knows it is told again by providers that notice it was gone. So
+//! several controllers can serve one network, each with its own view: providers tell all of them the same, all draw by the same seed,
 //! and they take turns to delete. What goes where is decided in `chainflix_placement`; [`Census`]
 //! turns what providers, publishers, viewers and the chain say into its events. Both are pure: no clock, no socket, time is an
 //! argument. What the chain has to say comes through the [`Authority`] trait. Left out: copies straight between providers,
-//! trust that outlives a restart.
+//! and trust that controllers share.
 
 mod audit;
 mod authority;
@@ -24,6 +24,7 @@ mod census;
 mod chain;
 mod controller;
 mod copy;
+mod memory;
 mod registry;
 mod serve;
 mod source;
@@ -33,6 +34,7 @@ mod work;
 pub use authority::{Authority, AuthorityError, RegisteredCell, RegisteredFilm};
 pub use census::{Audit, AuditRules, Census, CensusConfig, CensusError, CensusStatus, Orders, Placing, Turns};
 pub use controller::{Controller, ControllerConfig, ControllerStatus};
+pub use memory::{KnownProvider, Memory, MemoryError, Trust, TrustError};
 
 #[cfg(test)]
 mod tests;

@@ -125,6 +125,9 @@ pub struct ControllerConfig {
     /// The other controllers of the network: all take turns to delete what is too much.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub other_controllers: Vec<NodeId>,
+    /// Folder of what it remembers over a restart: how far it trusts which provider.
+    #[serde(default = "state_folder")]
+    pub state: PathBuf,
     /// Its place in the overlay.
     pub overlay: OverlayConfig,
 }
@@ -299,7 +302,11 @@ impl RoleConfig {
                 &mut validator.network_secret,
             ],
             Self::Relay(relay) => vec![&mut relay.data],
-            Self::Controller(controller) => controller.overlay.paths(),
+            Self::Controller(controller) => {
+                let mut paths = controller.overlay.paths();
+                paths.push(&mut controller.state);
+                paths
+            }
             Self::Provider(provider) => {
                 let mut paths = provider.overlay.paths();
                 paths.extend([&mut provider.account_key, &mut provider.data, &mut provider.state]);
@@ -308,6 +315,13 @@ impl RoleConfig {
             }
             Self::Gateway(gateway) => gateway.overlay.paths(),
         }
+    }
+}
+
+impl ControllerConfig {
+    /// The only controller of a network, with its state beside its configuration.
+    pub fn new(rpcs: Vec<String>, copies: u32, overlay: OverlayConfig) -> Self {
+        Self { rpcs, copies, other_controllers: Vec::new(), state: state_folder(), overlay }
     }
 }
 

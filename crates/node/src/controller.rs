@@ -4,7 +4,7 @@ use crate::{config::ControllerConfig, overlay, role::Shutdown};
 use anyhow::{Context as _, Result};
 use chainflix_contracts::{IRegistry, REGISTRY_ADDRESS, SolCall};
 use chainflix_controller::{
-    Authority, AuthorityError, CensusConfig, Controller, RegisteredCell, RegisteredFilm, Turns,
+    Authority, AuthorityError, CensusConfig, Controller, Memory, RegisteredCell, RegisteredFilm, Turns,
 };
 use chainflix_overlay::{ServeLimits, control::ProviderCard};
 use chainflix_primitives::{AccountAddress, BlockHash, Grant, GrantRequest, Magnet, Manifest, NodeId, Signed};
@@ -28,6 +28,7 @@ const OTHERS_GRACE_MS: u64 = 30_000;
 const SEED_BLOCKS: u64 = 30;
 
 pub(crate) async fn run(config: ControllerConfig, mut shutdown: Shutdown) -> Result<()> {
+    let memory = Memory::open(&config.state).context("what is known about providers cannot be kept")?;
     let overlay = overlay::bind(&config.overlay, &[]).await?;
     let authority = Arc::new(Chain { client: Client::new(&config.rpcs)?, manifests: Mutex::default() });
     let copies = u8::try_from(config.copies).context("a cell has at most 255 copies")?;
@@ -37,12 +38,13 @@ pub(crate) async fn run(config: ControllerConfig, mut shutdown: Shutdown) -> Res
     if !config.other_controllers.is_empty() {
         census.repair.grace_ms = OTHERS_GRACE_MS;
     }
-    let settings = chainflix_controller::ControllerConfig { census, ..Default::default() };
+    let settings = chainflix_controller::ControllerConfig { census, memory: Some(memory), ..Default::default() };
     let controller = Controller::start(settings, overlay.dialer(), authority);
     let serving = overlay.serve(controller.protocols(), ServeLimits::default());
     tracing::info!(node = %overlay.node_id(), "ready");
     shutdown.requested().await;
     serving.stop().await;
+    controller.stop().await;
     overlay.close().await;
     Ok(())
 }

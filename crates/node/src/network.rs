@@ -250,8 +250,7 @@ impl Plan {
         let folder = dir.join("controller");
         let (place, node) = overlay(&folder, inner(self.validators + 1))?;
         let controllers = vec![ControllerAt { node, addresses: vec![place.listen] }];
-        let config =
-            ControllerConfig { rpcs: urls.clone(), copies: COPIES, other_controllers: Vec::new(), overlay: place };
+        let config = ControllerConfig::new(urls.clone(), COPIES, place);
         write_role(&folder, &RoleConfig::Controller(config))?;
         let certificate = folder.join(&relay.certificate);
         JoinCard::of(urls.clone(), controllers.clone(), &RelayAt { certificate, ..relay.clone() })?

@@ -18,6 +18,7 @@ mod audits;
 mod entry;
 mod numbers;
 mod orders;
+mod recall;
 mod sharing;
 mod trust;
 mod turns;
@@ -40,6 +41,7 @@ use chainflix_placement::{
 use chainflix_primitives::{AccountAddress, BlockHash, CellId, Magnet, NodeId, Signed};
 use entry::Entry;
 use numbers::held;
+use recall::Absent;
 use sharing::SharingViewer;
 use std::{
     collections::{BTreeMap, HashMap, HashSet},
@@ -61,6 +63,8 @@ pub struct Census {
     sharing: HashMap<NodeId, SharingViewer>,
     audience: Audience,
     films: usize,
+    /// Providers that were known before a restart and have not come back.
+    absent: BTreeMap<NodeId, Absent>,
     /// Accounts of providers that were disqualified, and until when they wait.
     out: HashMap<AccountAddress, u64>,
     /// Until when planning again is in vain, if nothing happens.
@@ -83,6 +87,7 @@ impl Census {
             sharing: HashMap::new(),
             audience: Audience::new(config.target, config.forecast),
             films: 0,
+            absent: BTreeMap::new(),
             out: HashMap::new(),
             rest_until_ms: 0,
             given: NodeId([0; 32]),

@@ -1,5 +1,7 @@
 //! The census as a pure function of what it was told.
 
+mod recall;
+
 use super::*;
 use crate::authority::RegisteredCell;
 use chainflix_overlay::control::{SHARE_MS, Share};

@@ -25,6 +25,7 @@ impl Census {
         };
         let changed: Vec<(NodeId, Vec<Change>)> = self.entries.iter_mut().filter_map(judge).collect();
         changed.into_iter().for_each(|(node, changes)| self.carry(&node, changes, now_ms));
+        self.judge_absent(now_ms);
         self.out.retain(|_, again_ms| *again_ms > now_ms);
         self.forget_sharing(now_ms);
         for source in self.audience.over(now_ms) {
@@ -47,15 +48,19 @@ impl Census {
         self.carry(node, changes, now_ms);
     }
 
-    /// A provider's inventory is whole: its record begins, or goes on.
+    /// A provider's inventory is whole: its record begins, or goes on, also that of before a restart.
     pub(super) fn enter_record(&mut self, node: &NodeId, now_ms: u64) {
         let rules = self.config.reputation;
         let Some(entry) = self.entries.get_mut(node) else { return };
         if entry.reputation.is_none() {
-            entry.reputation = Some(Reputation::new(now_ms, &rules));
+            let absent = self.absent.remove(node).map(|absent| absent.reputation);
+            let reputation = absent.unwrap_or_else(|| Reputation::new(now_ms, &rules));
+            let standing = reputation.standing();
+            entry.reputation = Some(reputation);
             // By the node's name, so that not everybody is asked at once after a restart.
             let spread_ms = u64::from(u32::from_le_bytes([node.0[0], node.0[1], node.0[2], node.0[3]]));
             entry.audit_ms = now_ms.saturating_add(spread_ms % self.config.audit.every_ms.max(1));
+            self.tell(now_ms, &Event::Trusted { node: *node, standing });
         }
         self.heard(node, now_ms);
     }
@@ -95,7 +100,7 @@ impl Census {
         self.tell(now_ms, &Event::Forgotten(*node));
     }
 
-    fn bar(&mut self, account: AccountAddress, again_ms: u64) {
+    pub(super) fn bar(&mut self, account: AccountAddress, again_ms: u64) {
         if self.out.len() >= OUT_MAX {
             let first = self.out.iter().min_by_key(|(account, again_ms)| (**again_ms, account.0));
             if let Some(first) = first.map(|(account, _)| *account) {

@@ -179,10 +179,22 @@ impl Head {
 
     /// Ends it, and answers its address once another can bind it: the socket goes with the last task that holds it.
     async fn stop(self) -> SocketAddr {
-        let bound = self.overlay.info().direct[0];
-        drop(self.controller);
-        self.serving.stop().await;
-        self.overlay.close().await;
+        let Self { overlay, serving, controller } = self;
+        drop(controller);
+        Self::release(overlay, serving).await
+    }
+
+    /// Ends it as its process would when it is asked to: what it shall remember is written down.
+    async fn stop_in_order(self) -> SocketAddr {
+        let Self { overlay, serving, controller } = self;
+        controller.stop().await;
+        Self::release(overlay, serving).await
+    }
+
+    async fn release(overlay: Overlay, serving: Serving) -> SocketAddr {
+        let bound = overlay.info().direct[0];
+        serving.stop().await;
+        overlay.close().await;
         for _ in 0..500 {
             if std::net::UdpSocket::bind(bound).is_ok() {
                 return bound;

@@ -1,7 +1,7 @@
 //! Providers have to show what they say they hold.
 
 use super::*;
-use crate::AuditRules;
+use crate::{AuditRules, Memory};
 use chainflix_overlay::{
     Alpn, PeerStream, Protocol,
     control::{Announcement, Heartbeat, HeldCell, InventoryPage, ProviderMode, announce, heartbeat, inventory},
@@ -113,5 +113,51 @@ async fn who_cannot_show_what_it_holds_is_named_to_nobody_and_gets_nothing() {
     assert_eq!(network.publish(cell, &bytes).await.unwrap(), 2);
     assert_eq!(liar.store.offered.load(Ordering::SeqCst), 0);
     liar.stop().await;
+    network.stop().await;
+}
+
+/// Audits that come fast, and trust that takes so many right answers.
+fn eager(folder: &std::path::Path, vetting_audits: u32) -> impl FnOnce(&mut ControllerConfig) {
+    let memory = Memory::open(folder).unwrap();
+    move |config| {
+        config.census.audit = AuditRules { every_ms: 100, again_ms: 100, patience_ms: 2_000 };
+        config.census.reputation = ReputationRules { vetting_audits, vetting_ms: 0, ..config.census.reputation };
+        config.memory = Some(memory);
+        config.keep_every = Duration::from_millis(20);
+    }
+}
+
+#[tokio::test]
+async fn a_restarted_controller_trusts_as_before_and_rubbish_makes_newcomers() {
+    let home = tempfile::tempdir().unwrap();
+    let (folder, file) = (home.path(), home.path().join("trust"));
+    let mut network = Network::start_with(2, eager(folder, 3)).await;
+    let (cell, bytes) = sealed(100_000);
+    network.publish(cell, &bytes).await.unwrap();
+    let film = RegisteredFilm { magnet: Magnet([3; 32]), cells: vec![RegisteredCell { cell, size: 100_000 }] };
+    network.chain.films.lock().unwrap().push(film);
+    let vetted = |wanted| move |status: &ControllerStatus| status.census.providers_vetted == wanted;
+    network.head.until(vetted(2)).await;
+
+    // It ends in order. From now on nobody can earn trust any more, only have it.
+    let bind = network.head.stop_in_order().await;
+    network.head = Head::start_as(CONTROLLER, network.chain.clone(), bind, eager(folder, u32::MAX)).await;
+    network.head.until(vetted(2)).await;
+
+    // It writes again while it runs, and is killed.
+    std::fs::remove_file(&file).unwrap();
+    while !file.exists() {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    let bind = network.head.stop().await;
+    network.head = Head::start_as(CONTROLLER, network.chain.clone(), bind, eager(folder, u32::MAX)).await;
+    network.head.until(vetted(2)).await;
+
+    let bind = network.head.stop_in_order().await;
+    std::fs::write(&file, "rubbish").unwrap();
+    network.head = Head::start_as(CONTROLLER, network.chain.clone(), bind, eager(folder, u32::MAX)).await;
+    network.head.until(|status| status.census.providers_alive == 2).await;
+    assert_eq!(network.head.controller.status().await.census.providers_vetted, 0);
+    assert_eq!(std::fs::read(folder.join("trust.damaged")).unwrap(), b"rubbish");
     network.stop().await;
 }

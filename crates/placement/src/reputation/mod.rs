@@ -21,6 +21,7 @@ pub mod score;
 
 use crate::Standing;
 use audit::Outcome;
+use borsh::{BorshDeserialize, BorshSerialize};
 use score::{Presence, Score};
 
 const DAY_MS: u64 = 86_400_000;
@@ -87,8 +88,8 @@ pub enum Change {
     Forgotten,
 }
 
-/// One provider's record.
-#[derive(Clone, Debug)]
+/// One provider's record. Its encoding is for who keeps it over a restart ([`Self::resumed`]), and no wire format.
+#[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
 pub struct Reputation {
     standing: Standing,
     alive: bool,
@@ -117,6 +118,23 @@ impl Reputation {
             presence: Presence::new(now_ms),
             suspended_ms: None,
         }
+    }
+
+    /// Goes on at `now_ms` with a record that was put away. The time between is cut out of its life, for nobody listened:
+    /// silence, presence and the time to get better go on where they were. Age does not: the days of vetting have passed.
+    pub fn resumed(mut self, now_ms: u64) -> Self {
+        let unheard_ms = self.presence.unheard(now_ms);
+        // A clock that was ahead has left times in the future.
+        let moved = |since_ms: u64| since_ms.saturating_add(unheard_ms).min(now_ms);
+        self.heard_ms = moved(self.heard_ms);
+        self.suspended_ms = self.suspended_ms.map(moved);
+        self.vetting_since_ms = self.vetting_since_ms.min(now_ms);
+        self
+    }
+
+    /// When it was heard last, in milliseconds; later where the record was put away in between.
+    pub fn heard_ms(&self) -> u64 {
+        self.heard_ms
     }
 
     /// How far it is trusted.

@@ -1,10 +1,12 @@
 //! Two scores in integers: how often a provider had what it should have, and how much of the time it was there.
 
+use borsh::{BorshDeserialize, BorshSerialize};
+
 /// One, in the fixed point of scores.
 const ONE: u64 = 1_000_000;
 
 /// Answers to audits, the newer the heavier: Storj's beta reputation (its `satellite/reputation` package), in fixed point.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
 pub struct Score {
     good: u64,
     bad: u64,
@@ -33,7 +35,7 @@ impl Score {
 const WINDOWS: usize = 60;
 
 /// How much of the last windows a provider was heard in.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
 pub struct Presence {
     /// Milliseconds heard in each window.
     heard_ms: Box<[u32; WINDOWS]>,
@@ -53,6 +55,22 @@ impl Presence {
 
     /// Counts the time until `now_ms` as heard or not.
     pub fn until(&mut self, now_ms: u64, heard: bool) {
+        self.pass(now_ms, Some(heard));
+    }
+
+    /// Leaves the time until `now_ms` out, because nobody listened; answers how long that was, in milliseconds. What a clock
+    /// that was ahead has counted is forgotten.
+    pub fn unheard(&mut self, now_ms: u64) -> u64 {
+        let unheard_ms = now_ms.saturating_sub(self.until_ms);
+        if self.until_ms > now_ms {
+            *self = Self::new(now_ms);
+        }
+        self.pass(now_ms, None);
+        unheard_ms
+    }
+
+    /// Lets time pass in which it was heard, was not, or nobody listened.
+    fn pass(&mut self, now_ms: u64, heard: Option<bool>) {
         let period_ms = WINDOW_MS * WINDOWS as u64;
         // Longer than a period ago is forgotten.
         self.until_ms = self.until_ms.max(now_ms.saturating_sub(period_ms));
@@ -65,8 +83,8 @@ impl Presence {
             }
             // A window has 43 million milliseconds.
             let part_ms = (end_ms - self.until_ms) as u32;
-            self.known_ms[at] += part_ms;
-            self.heard_ms[at] += if heard { part_ms } else { 0 };
+            self.known_ms[at] += if heard.is_some() { part_ms } else { 0 };
+            self.heard_ms[at] += if heard == Some(true) { part_ms } else { 0 };
             self.until_ms = end_ms;
         }
     }
@@ -113,5 +131,20 @@ mod tests {
         assert_eq!(presence.permille(), 1_000);
         presence.until(1_000_000 * WINDOW_MS, false);
         assert_eq!((presence.permille(), presence.known_ms()), (0, 60 * WINDOW_MS));
+    }
+
+    #[test]
+    fn nobody_is_absent_while_nobody_listens() {
+        let mut presence = Presence::new(0);
+        presence.until(10 * WINDOW_MS, true);
+        assert_eq!(presence.unheard(40 * WINDOW_MS + 5), 30 * WINDOW_MS + 5);
+        assert_eq!((presence.permille(), presence.known_ms()), (1_000, 10 * WINDOW_MS));
+        presence.until(50 * WINDOW_MS + 5, false);
+        assert_eq!((presence.permille(), presence.known_ms()), (500, 20 * WINDOW_MS));
+        presence.unheard(500 * WINDOW_MS);
+        assert_eq!(presence.known_ms(), 0, "longer than a month ago");
+        assert_eq!(presence.unheard(WINDOW_MS), 0, "the clock was ahead");
+        presence.until(2 * WINDOW_MS, true);
+        assert_eq!((presence.permille(), presence.known_ms()), (1_000, WINDOW_MS));
     }
 }

@@ -116,6 +116,40 @@ fn who_thinks_better_of_leaving_is_trusted_as_before() {
     assert_eq!(reputation.staying(40 * DAY_MS, &rules()), [Change::Trusted(Standing::Vetted)]);
 }
 
+#[test]
+fn a_record_that_was_put_away_goes_on_where_it_was() {
+    let rules = rules();
+    let mut reputation = Reputation::new(0, &rules);
+    live(&mut reputation, 0, 20 * 24);
+    for _ in 0..25 {
+        reputation.audited(20 * DAY_MS, Outcome::Wrong, &rules);
+    }
+    assert_eq!(reputation.standing(), Standing::Suspended);
+    let bytes = borsh::to_vec(&reputation).unwrap();
+    let kept: Reputation = borsh::from_slice(&bytes).unwrap();
+    assert_eq!(kept, reputation);
+    // A month in which nobody listened is no month of silence, and none in which it did not get better.
+    let mut resumed = kept.resumed(50 * DAY_MS);
+    assert_eq!(resumed.tick(50 * DAY_MS, &rules), []);
+    assert_eq!((resumed.standing(), resumed.score_permille()), (Standing::Suspended, reputation.score_permille()));
+    assert_eq!(resumed.presence_permille(), 1_000);
+    assert_eq!(resumed.deadline_ms(&rules), 50 * DAY_MS + 2 * HOUR_MS + 1);
+    let changes = resumed.tick(50 * DAY_MS + rules.forgotten_after_ms + 1, &rules);
+    assert_eq!(changes, [Change::Lost, Change::Forgotten]);
+}
+
+#[test]
+fn a_provider_grows_older_while_nobody_listens() {
+    let rules = rules();
+    let mut reputation = Reputation::new(0, &rules);
+    live(&mut reputation, 0, 5 * 24);
+    let mut resumed = reputation.clone().resumed(21 * DAY_MS);
+    assert_eq!(resumed.heard(21 * DAY_MS, &rules), [Change::Trusted(Standing::Vetted)]);
+    let mut ahead = reputation.resumed(DAY_MS);
+    assert_eq!(ahead.heard(DAY_MS, &rules), [], "the clock was ahead");
+    assert_eq!((ahead.heard_ms(), ahead.presence_permille()), (DAY_MS, 1_000));
+}
+
 proptest! {
     /// Whatever happens, Lost and Back take turns, and nothing follows the end.
     #[test]
