@@ -92,7 +92,10 @@ struct Init {
     /// Where it stands; copies are spread over regions
     #[arg(long, default_value = "")]
     region: String,
-    /// Most megabits a second it may send, of all your line; 0 for no limit
+    /// What it shares a roof with: a house, a rack, a data centre. Two of one site never hold two copies of one cell
+    #[arg(long, value_name = "NAME", default_value = "")]
+    site: String,
+    /// Most megabits a second it may send, of all your line; 0 for no limit, and then it is thought to serve five viewers
     #[arg(long, value_name = "MBIT", default_value_t = 0)]
     uplink_mbit: u64,
     /// Hours of the day in which it rests, by this machine's clock
@@ -152,6 +155,7 @@ impl Init {
         let plan = ProviderPlan {
             quota_bytes: self.quota_gb.saturating_mul(1_000_000_000),
             region: self.region,
+            site: self.site,
             uplink_bytes_per_s: self.uplink_mbit.saturating_mul(1_000_000 / 8),
             quiet_hours: self.quiet_hours,
             listen: self.listen,

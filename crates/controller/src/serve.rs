@@ -12,7 +12,7 @@ use chainflix_overlay::{
     AddressRecord, Alpn, Clock, Dialer, PeerStream, Protocol, StreamError,
     control::{
         Announcement, CONTROL_FRAME_BYTES_MAX, CellUpload, ControlAnswer, ControlRefusal, ControlRequest,
-        PAGE_CELLS_MAX, ProviderCard, Share,
+        PAGE_CELLS_MAX, ProviderCard, SITE_BYTES_MAX, Share,
     },
 };
 use chainflix_primitives::{GrantRequest, NodeId, Signed};
@@ -122,6 +122,9 @@ impl ControlProtocol {
     }
 
     async fn announce(&self, peer: NodeId, words: Announcement) -> Result<ControlAnswer, ControlRefusal> {
+        if words.site.len() > SITE_BYTES_MAX {
+            return Err(ControlRefusal::Malformed);
+        }
         ProviderCard::verify(&words.card, &peer).map_err(|_| ControlRefusal::Forged)?;
         self.step(move |state, now_ms| {
             let announced = state.census.announce(words, now_ms);

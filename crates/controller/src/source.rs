@@ -1,14 +1,20 @@
 //! Finding a viewer a source: step 1 of the protocol, as far as the controller is concerned.
 //!
 //! The controller says who holds the cell; a validator draws one of them and signs. So a controller can leave providers
-//! out but neither choose one nor invent a grant.
+//! out but neither choose one nor invent a grant. A validator does not know who is busy: those that are full are named only
+//! where it takes none of the others.
 
-use crate::{authority::Authority, registry::Registry};
-use chainflix_overlay::control::{ControlRefusal, Source};
+use crate::{
+    authority::{Authority, AuthorityError},
+    registry::Registry,
+};
+use chainflix_overlay::control::{ControlRefusal, ProviderCard, Source};
 use chainflix_placement::{Region, source::Ask};
-use chainflix_primitives::{CHUNK_BYTES, GrantRequest, Signed, message::EXCLUDED_MAX};
+use chainflix_primitives::{CHUNK_BYTES, Grant, GrantRequest, Signed, message::EXCLUDED_MAX};
 use tracing::warn;
 
+/// A validator's code where none of the candidates may serve.
+const NO_SOURCE: &str = "no-source";
 /// Most candidates a validator draws from.
 const CANDIDATES_MAX: usize = 32;
 
@@ -27,26 +33,45 @@ pub(crate) async fn find(
     let (viewer, magnet, excluded) = (body.account, body.magnet, body.excluded.clone());
     let candidates = registry
         .step(move |state, now_ms| {
+            state.census.asked(viewer, magnet, &registered.cell, &excluded, now_ms);
             // Nobody says where a viewer is.
             let ask = Ask { viewer, region: Region::UNKNOWN, cell: &registered.cell, excluded: &excluded };
-            state.census.sources(&ask, CANDIDATES_MAX, &state.draw(), now_ms)
+            let mut free = state.census.sources(&ask, CANDIDATES_MAX, &state.draw(), now_ms);
+            let full = free.split_off(free.partition_point(|card| !state.census.is_full(&card.body.node)));
+            [free, full]
         })
         .await
         .map_err(|_| ControlRefusal::Busy)?;
-    if candidates.is_empty() {
-        return Err(ControlRefusal::NoSource);
-    }
-    let grant = authority.issue_grant(request, candidates).await.map_err(|error| {
-        warn!(cell = %registered.cell, %error, "no grant");
-        error.refusal()
-    })?;
+    let grant = grant(authority, &request, candidates).await?;
     let provider = grant.body.provider_node;
     let address = registry
         .step(move |state, now_ms| {
-            state.census.served(&provider, magnet, viewer, now_ms);
+            state.census.served(&provider, magnet, &registered.cell, viewer, now_ms);
             state.book.get(&provider)
         })
         .await
         .map_err(|_| ControlRefusal::Busy)?;
     Ok(Source { grant, address })
+}
+
+/// Has one of the first candidates drawn, or one of the next where the validator takes none of them.
+async fn grant(
+    authority: &dyn Authority,
+    request: &Signed<GrantRequest>,
+    candidates: [Vec<Signed<ProviderCard>>; 2],
+) -> Result<Signed<Grant>, ControlRefusal> {
+    let mut refused = ControlRefusal::NoSource;
+    for named in candidates.into_iter().filter(|named| !named.is_empty()) {
+        let error = match authority.issue_grant(request.clone(), named).await {
+            Ok(grant) => return Ok(grant),
+            Err(error) => error,
+        };
+        let GrantRequest { magnet, cell_index, .. } = &request.body;
+        warn!(%magnet, cell_index, %error, "no grant");
+        refused = error.refusal();
+        if !matches!(error, AuthorityError::Refused { code, .. } if code == NO_SOURCE) {
+            break;
+        }
+    }
+    Err(refused)
 }

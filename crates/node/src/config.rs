@@ -3,6 +3,7 @@
 //! Relative paths are relative to the file's folder, so that a network's folder can be moved.
 
 use crate::role::Shutdown;
+pub use chainflix_overlay::control::SITE_BYTES_MAX;
 use chainflix_primitives::{NetworkGenesis, NodeId, genesis::GenesisError};
 pub use chainflix_provider::QuietHours;
 use chainflix_rpc::Client;
@@ -148,6 +149,9 @@ pub struct ProviderConfig {
     /// Where it stands, in the operator's words.
     #[serde(default)]
     pub region: String,
+    /// What it shares a roof with, in the operator's words: a house, a rack. At most [`SITE_BYTES_MAX`] bytes.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub site: String,
     /// Most bytes a second that all deliveries send together; 0 for no limit.
     #[serde(default)]
     pub uplink_bytes_per_s: u64,
@@ -236,6 +240,13 @@ pub enum ConfigError {
         #[source]
         source: PageError,
     },
+    /// A site that no controller would take.
+    #[error("{} names a site that cannot be announced", path.display())]
+    Site {
+        path: PathBuf,
+        #[source]
+        source: SiteError,
+    },
     /// A genesis that contradicts itself.
     #[error("{} cannot start a network", path.display())]
     Genesis {
@@ -256,6 +267,22 @@ pub enum PageError {
     ForOthers { address: SocketAddr },
 }
 
+/// The name of a site is too long.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the name of the site has {bytes} bytes; the most is {SITE_BYTES_MAX}")]
+pub struct SiteError {
+    /// Its length.
+    pub bytes: usize,
+}
+
+/// Checks the name of a provider's site.
+pub fn check_site(site: &str) -> Result<(), SiteError> {
+    match site.len() {
+        bytes if bytes > SITE_BYTES_MAX => Err(SiteError { bytes }),
+        _ => Ok(()),
+    }
+}
+
 /// Checks where a provider's page is to be.
 pub fn check_page(address: SocketAddr) -> Result<(), PageError> {
     match address {
@@ -271,8 +298,10 @@ impl RoleConfig {
         let text = read(path)?;
         let toml = |source| ConfigError::Toml { path: path.to_owned(), source: Box::new(source) };
         let mut config: Self = toml::from_str(&text).map_err(toml)?;
-        if let Self::Provider(ProviderConfig { page_listen: Some(address), .. }) = &config {
-            check_page(*address).map_err(|source| ConfigError::Page { path: path.to_owned(), source })?;
+        if let Self::Provider(provider) = &config {
+            let page = provider.page_listen.map_or(Ok(()), check_page);
+            page.map_err(|source| ConfigError::Page { path: path.to_owned(), source })?;
+            check_site(&provider.site).map_err(|source| ConfigError::Site { path: path.to_owned(), source })?;
         }
         let folder = path.parent().unwrap_or(Path::new("."));
         for place in config.paths() {
@@ -334,6 +363,7 @@ impl ProviderConfig {
             quota_bytes,
             state: state_folder(),
             region: String::new(),
+            site: String::new(),
             uplink_bytes_per_s: 0,
             quiet_hours: None,
             scrub_bytes_per_s: scrub_bytes_per_s(),

@@ -9,7 +9,10 @@
 //! their node keys, the relay by its certificate, the genesis by what validators answer.
 
 use crate::{
-    config::{ControllerAt, OverlayConfig, PageError, ProviderConfig, QuietHours, RelayAt, RoleConfig, check_page},
+    config::{
+        ControllerAt, OverlayConfig, PageError, ProviderConfig, QuietHours, RelayAt, RoleConfig, SiteError, check_page,
+        check_site,
+    },
     keys::{self, KeyError},
 };
 use chainflix_primitives::AccountAddress;
@@ -52,6 +55,8 @@ pub struct ProviderPlan {
     pub quota_bytes: u64,
     /// Where it stands, in the operator's words.
     pub region: String,
+    /// What it shares a roof with, in the operator's words; empty for nothing.
+    pub site: String,
     /// Most bytes a second it may send; 0 for no limit.
     pub uplink_bytes_per_s: u64,
     /// When it rests.
@@ -89,6 +94,9 @@ pub enum JoinError {
     /// Where the page would be.
     #[error(transparent)]
     Page(#[from] PageError),
+    /// The name of the site.
+    #[error(transparent)]
+    Site(#[from] SiteError),
     /// A key file.
     #[error(transparent)]
     Key(#[from] KeyError),
@@ -132,6 +140,7 @@ impl JoinCard {
             return Err(JoinError::Taken { folder: folder.to_owned() });
         }
         check_page(plan.page_listen)?;
+        check_site(&plan.site)?;
         fs::create_dir_all(folder).map_err(file(folder))?;
         let account_key = folder.join("account.key");
         for key in [&account_key, &folder.join("node.key")] {
@@ -154,6 +163,7 @@ impl JoinCard {
         };
         let mut config = ProviderConfig::new(plan.quota_bytes, self.rpcs.clone(), self.controllers.clone(), overlay);
         config.region = plan.region.clone();
+        config.site = plan.site.clone();
         config.uplink_bytes_per_s = plan.uplink_bytes_per_s;
         config.quiet_hours = plan.quiet_hours;
         config.page_listen = Some(plan.page_listen);
@@ -186,6 +196,7 @@ mod tests {
         let plan = ProviderPlan {
             quota_bytes: 200_000_000_000,
             region: "KR".into(),
+            site: "attic".into(),
             uplink_bytes_per_s: 1_250_000,
             quiet_hours: Some("22:30-06:00".parse().unwrap()),
             listen: "0.0.0.0:0".parse().unwrap(),
@@ -194,11 +205,14 @@ mod tests {
         let folder = home.path().join("disk");
         let nowhere = ProviderPlan { page_listen: "127.0.0.1:0".parse().unwrap(), ..plan.clone() };
         assert!(matches!(card.write_provider(&folder, &nowhere), Err(JoinError::Page(PageError::NoPort { .. }))));
+        let nowhere = ProviderPlan { site: "x".repeat(33), ..plan.clone() };
+        assert!(matches!(card.write_provider(&folder, &nowhere), Err(JoinError::Site(SiteError { bytes: 33 }))));
         assert!(!folder.exists());
         let account = card.write_provider(&folder, &plan).unwrap();
         let RoleConfig::Provider(config) = RoleConfig::read(&folder.join("config.toml")).unwrap() else { panic!() };
         assert_eq!(keys::read_account(&config.account_key).unwrap().address(), account);
         assert_eq!((config.quota_bytes, config.quiet_hours), (plan.quota_bytes, plan.quiet_hours));
+        assert_eq!((config.site, config.uplink_bytes_per_s), (plan.site.clone(), plan.uplink_bytes_per_s));
         assert_eq!(fs::read(config.overlay.relay.unwrap().certificate).unwrap(), [0x30, 0x82]);
         assert_eq!(config.controllers, controllers);
         assert!(

@@ -124,6 +124,7 @@ fn settings(
     let usual = chainflix_provider::ProviderConfig::new(account.clone(), box_key.clone(), validators, controllers);
     chainflix_provider::ProviderConfig {
         region: config.region.clone(),
+        site: config.site.clone(),
         uplink_bytes_per_s: config.uplink_bytes_per_s,
         quiet_hours: config.quiet_hours,
         scrub_bytes_per_s: config.scrub_bytes_per_s,

@@ -199,6 +199,8 @@ fn control_protocol() -> Value {
         sequence: SEQUENCE,
         quota_bytes: 200_000_000_000,
         used_bytes: 300_000,
+        uplink_bytes_per_s: 2_500_000,
+        site: "attic".into(),
     };
     let heartbeat =
         Heartbeat { sequence: SEQUENCE, mode: ProviderMode::Quiet, quota_bytes: 200_000_000_000, used_bytes: 300_000 };

@@ -34,6 +34,8 @@ const PAUSE_MAX: Duration = Duration::from_secs(30);
 pub(crate) struct Announcer {
     pub controller: NodeId,
     pub card: Signed<ProviderCard>,
+    pub uplink_bytes_per_s: u64,
+    pub site: String,
     pub store: Arc<Store>,
     pub duty: Arc<Duty>,
     pub dialer: Dialer,
@@ -72,6 +74,8 @@ impl Announcer {
             sequence,
             quota_bytes: usage.quota_bytes,
             used_bytes: usage.used_bytes,
+            uplink_bytes_per_s: self.uplink_bytes_per_s,
+            site: self.site.clone(),
         };
         control::announce(&self.dialer, self.controller, words).await?;
         let cells = self.store.cells();

@@ -39,6 +39,8 @@ pub struct ProviderConfig {
     pub box_key: BoxKey,
     /// Where it stands, in the operator's words; at most 32 bytes.
     pub region: String,
+    /// What it shares a roof with, in the operator's words; at most 32 bytes, none for nothing.
+    pub site: String,
     /// The accounts of the genesis' validators.
     pub validators: Vec<AccountAddress>,
     /// Who may store cells here, and is told what is held.
@@ -75,6 +77,7 @@ impl ProviderConfig {
             account,
             box_key,
             region: String::new(),
+            site: String::new(),
             validators,
             controllers,
             deliveries_max: 256,
@@ -170,6 +173,8 @@ impl Provider {
             let announcer = Announcer {
                 controller,
                 card: card.clone(),
+                uplink_bytes_per_s: config.uplink_bytes_per_s,
+                site: config.site.clone(),
                 store: store.clone(),
                 duty: duty.clone(),
                 dialer: dialer.clone(),

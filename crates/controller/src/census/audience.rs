@@ -3,20 +3,21 @@
 //! ```text
 //! a source is named ─▶ viewer watches for two minutes ─ once a minute ─▶ count ─▶ wanted copies
 //!                                                                          └ mean of a quarter of an hour ─▶ forecast
-//!                   ─▶ the source is busy for a minute
+//!                   ─▶ the source is busy for a minute ─ the viewer's next question ─▶ how it did (`claim`)
 //! ```
 //!
 //! A viewer fetches a cell a minute, and asks again when a source fails: it counts once. Where viewers are nobody tells, so
 //! they want copies anywhere. Bounded: more than [`WATCHING_MAX`] viewers are not counted; of more than [`BUSY_MAX`] deliveries
 //! the oldest count as over.
 
+use super::claim::Word;
 use chainflix_placement::{
     Event, Region,
     demand::Demand,
     forecast::{BIN_MS, ForecastRules},
     target::TargetRules,
 };
-use chainflix_primitives::{AccountAddress, Magnet, NodeId};
+use chainflix_primitives::{AccountAddress, CellId, Magnet, NodeId};
 use std::collections::{BTreeMap, VecDeque};
 
 /// A viewer that was sent to a source watches for so long.
@@ -30,11 +31,30 @@ const WATCHING_MAX: usize = 1_000_000;
 /// Most deliveries that are thought to run.
 const BUSY_MAX: usize = 1_000_000;
 
+/// A viewer that was sent somewhere.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Delivery {
+    /// Where to.
+    pub source: NodeId,
+    /// What for.
+    pub cell: CellId,
+    /// Whether the source was full with it.
+    pub full: bool,
+}
+
+/// A viewer of a film.
+#[derive(Debug)]
+struct Watching {
+    until_ms: u64,
+    /// Where it was sent last, until it has said how that went.
+    delivery: Option<Delivery>,
+}
+
 #[derive(Debug)]
 pub(super) struct Audience {
     demand: Demand,
-    /// Until when each viewer watches a film.
-    watching: BTreeMap<(Magnet, AccountAddress), u64>,
+    /// Who watches a film.
+    watching: BTreeMap<(Magnet, AccountAddress), Watching>,
     busy: VecDeque<(u64, NodeId)>,
     counted_ms: u64,
     /// The quarter of an hour that is being counted: sums of counts, and how many counts there were.
@@ -60,17 +80,39 @@ impl Audience {
     /// over, because there are too many.
     pub(super) fn served(
         &mut self,
-        source: NodeId,
+        delivery: Delivery,
         viewer: Option<(Magnet, AccountAddress)>,
         now_ms: u64,
     ) -> Option<NodeId> {
         let crowded = self.watching.len() >= WATCHING_MAX;
         if let Some(viewer) = viewer.filter(|viewer| !crowded || self.watching.contains_key(viewer)) {
-            self.watching.insert(viewer, now_ms.saturating_add(WATCHING_MS));
+            let until_ms = now_ms.saturating_add(WATCHING_MS);
+            self.watching.insert(viewer, Watching { until_ms, delivery: Some(delivery) });
         }
-        self.busy.push_back((now_ms.saturating_add(BUSY_MS), source));
+        self.busy.push_back((now_ms.saturating_add(BUSY_MS), delivery.source));
         let oldest = if self.busy.len() > BUSY_MAX { self.busy.pop_front() } else { None };
         oldest.map(|(_, source)| source)
+    }
+
+    /// A viewer asks again: what that says of the source it was sent to last. Each delivery is judged once, and in time; one
+    /// that went well says something only where its source was full.
+    pub(super) fn asked(
+        &mut self,
+        viewer: &(Magnet, AccountAddress),
+        cell: &CellId,
+        excluded: &[NodeId],
+        now_ms: u64,
+    ) -> Option<(NodeId, Word)> {
+        let watching = self.watching.get_mut(viewer).filter(|watching| watching.until_ms > now_ms)?;
+        let delivery = watching.delivery?;
+        let word = match excluded.contains(&delivery.source) {
+            true => Word::Failed,
+            false if delivery.cell != *cell => Word::Carried,
+            // The rest of the same cell, from whomever: it may have been the viewer's own line.
+            false => return None,
+        };
+        watching.delivery = None;
+        (word == Word::Failed || delivery.full).then_some((delivery.source, word))
     }
 
     /// The sources of deliveries that are over.
@@ -85,7 +127,7 @@ impl Audience {
             return Vec::new();
         }
         self.counted_ms = now_ms;
-        self.watching.retain(|_, until_ms| *until_ms > now_ms);
+        self.watching.retain(|_, watching| watching.until_ms > now_ms);
         let mut films: BTreeMap<Magnet, u32> = BTreeMap::new();
         self.watching.keys().for_each(|(magnet, _)| *films.entry(*magnet).or_default() += 1);
         self.learn(now_ms / BIN_MS, &films);
@@ -118,7 +160,8 @@ mod tests {
 
     fn watch(audience: &mut Audience, viewers: u8, now_ms: u64) {
         for viewer in 0..viewers {
-            audience.served(NodeId([1; 32]), Some((FILM, AccountAddress([viewer; 20]))), now_ms);
+            let delivery = Delivery { source: NodeId([1; 32]), cell: CellId([2; 32]), full: false };
+            audience.served(delivery, Some((FILM, AccountAddress([viewer; 20]))), now_ms);
         }
     }
 

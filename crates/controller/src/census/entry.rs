@@ -1,5 +1,6 @@
 //! One provider on the books: what it said, and its record.
 
+use super::claim::Claim;
 use chainflix_overlay::control::{Announcement, ProviderCard, ProviderMode};
 use chainflix_placement::{
     Card, PlaceTag, Region,
@@ -17,6 +18,10 @@ pub(super) struct Entry {
     pub seen_ms: u64,
     /// What it is ready to do.
     pub mode: ProviderMode,
+    /// What it says it shares a roof with; empty for nothing.
+    site: String,
+    /// What it says its line carries.
+    pub claim: Claim,
     /// The networks it says it is reached at.
     pub networks: Vec<PlaceTag>,
     /// The inventory of an announcement whose last page has not come yet.
@@ -32,7 +37,7 @@ pub(super) struct Entry {
 }
 
 impl Entry {
-    pub(super) fn new(words: Announcement, now_ms: u64) -> Self {
+    pub(super) fn new(words: Announcement, claim: Claim, now_ms: u64) -> Self {
         Self {
             card: words.card,
             sequence: words.sequence,
@@ -40,6 +45,8 @@ impl Entry {
             used_bytes: words.used_bytes,
             seen_ms: now_ms,
             mode: ProviderMode::Open,
+            site: words.site,
+            claim,
             networks: Vec::new(),
             staged: Some(BTreeMap::new()),
             reputation: None,
@@ -55,23 +62,25 @@ impl Entry {
         self.sequence = words.sequence;
         self.quota_bytes = words.quota_bytes;
         self.used_bytes = words.used_bytes;
+        self.site = words.site;
         self.seen_ms = now_ms;
         self.staged = Some(BTreeMap::new());
     }
 
-    /// It as a picture knows it. A region that is none is a place that nobody told.
-    pub(super) fn card(&self, slots: u16) -> Card {
+    /// It as a picture knows it. A region that is none is a place that nobody told; sites are told apart under `key`, but for
+    /// capitals and blanks around them.
+    pub(super) fn card(&self, key: &[u8; 32]) -> Card {
         let card = &self.card.body;
+        let site = self.site.trim();
         Card {
             node: card.node,
             account: card.account,
             region: card.region.parse().unwrap_or(Region::UNKNOWN),
             networks: self.networks.clone(),
-            // Nobody announces a site or an uplink.
-            site: None,
+            site: (!site.is_empty()).then(|| PlaceTag::site(key, &site.to_lowercase())),
             quota_bytes: self.quota_bytes,
             used_bytes: self.used_bytes,
-            slots,
+            slots: self.claim.slots(),
         }
     }
 }

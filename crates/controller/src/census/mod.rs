@@ -15,6 +15,7 @@
 
 mod audience;
 mod audits;
+mod claim;
 mod entry;
 mod numbers;
 mod orders;
@@ -28,7 +29,7 @@ pub use numbers::{Audit, CensusConfig, CensusError, CensusStatus, Orders, Placin
 pub use turns::Turns;
 
 use crate::authority::RegisteredFilm;
-use audience::Audience;
+use audience::{Audience, Delivery};
 use chainflix_overlay::control::{
     Announcement, Changes, Heartbeat, HeldCell, InventoryPage, ProviderCard, ProviderMode,
 };
@@ -39,6 +40,7 @@ use chainflix_placement::{
     source::{Ask, Sources},
 };
 use chainflix_primitives::{AccountAddress, BlockHash, CellId, Magnet, NodeId, Signed};
+use claim::Claim;
 use entry::Entry;
 use numbers::held;
 use recall::Absent;
@@ -101,15 +103,17 @@ impl Census {
             return Err(CensusError::Out { again_ms });
         }
         let full = self.entries.len() >= self.config.picture.providers_max;
+        let claimed = self.config.claimed(words.uplink_bytes_per_s);
         match self.entries.get_mut(&node) {
             Some(entry) if words.sequence <= entry.sequence => Err(CensusError::Older),
             Some(entry) => {
+                entry.claim.renew(claimed);
                 entry.enter(words, now_ms);
                 Ok(())
             }
             None if full => Err(CensusError::Full),
             None => {
-                self.entries.insert(node, Entry::new(words, now_ms));
+                self.entries.insert(node, Entry::new(words, Claim::new(claimed, self.config.slots), now_ms));
                 Ok(())
             }
         }
@@ -185,7 +189,7 @@ impl Census {
             return;
         }
         entry.networks = networks;
-        let card = entry.card(self.config.slots);
+        let card = entry.card(&key);
         // Who is silent presents itself when it is back.
         if self.provider(node).is_some_and(|provider| provider.alive) {
             self.tell(now_ms, &Event::Seen(card));
@@ -201,11 +205,21 @@ impl Census {
     }
 
     /// A viewer was sent to a source for a cell of a film.
-    pub fn served(&mut self, source: &NodeId, magnet: Magnet, viewer: AccountAddress, now_ms: u64) {
+    pub fn served(&mut self, source: &NodeId, magnet: Magnet, cell: &CellId, viewer: AccountAddress, now_ms: u64) {
         self.sources.begun(*source);
+        let full = self.claim_of(source).is_some_and(Claim::begun);
         let known = self.picture.find_film(&magnet).is_some();
-        let over = self.audience.served(*source, known.then_some((magnet, viewer)), now_ms);
-        over.iter().for_each(|source| self.sources.ended(source));
+        let delivery = Delivery { source: *source, cell: *cell, full };
+        let over = self.audience.served(delivery, known.then_some((magnet, viewer)), now_ms);
+        over.iter().for_each(|source| self.served_out(source));
+    }
+
+    /// A source has one viewer less, as far as anybody can tell.
+    fn served_out(&mut self, source: &NodeId) {
+        self.sources.ended(source);
+        if let Some(claim) = self.claim_of(source) {
+            claim.ended();
+        }
     }
 
     /// A promised cell is durable on `node`.
@@ -239,9 +253,11 @@ impl Census {
         }
     }
 
-    /// Providers that serve a cell, as they present themselves; at most `most`, the one that the seed draws first.
+    /// Providers that serve a cell, as they present themselves; at most `most`, the one that the seed draws first, and those
+    /// that are full after the others.
     pub fn sources(&self, ask: &Ask<'_>, most: usize, seed: &BlockHash, now_ms: u64) -> Vec<Signed<ProviderCard>> {
-        let named = self.sources.name(now_ms, &self.picture, seed, ask, most);
+        let mut named = self.sources.name(now_ms, &self.picture, seed, ask, most);
+        named.sort_by_key(|node| self.is_full(node));
         named.iter().filter_map(|node| self.presented(node)).cloned().collect()
     }
 
@@ -293,10 +309,10 @@ impl Census {
 
     /// The last page of an inventory is there.
     fn complete(&mut self, node: &NodeId, now_ms: u64) {
-        let slots = self.config.slots;
+        let key = self.config.place_key;
         let Some(entry) = self.entries.get_mut(node) else { return };
         let staged = entry.staged.take().unwrap_or_default();
-        let card = entry.card(slots);
+        let card = entry.card(&key);
         self.tell(now_ms, &Event::Seen(card));
         let before = self.provider(node).into_iter().flat_map(Provider::held);
         let names = before.filter_map(|cell| self.picture.cell(cell)).map(|row| row.id);

@@ -37,8 +37,10 @@ pub struct CensusConfig {
     pub settle_ms: u64,
     /// Part of its quota that a provider is given while it is vetted, in percent; 0 for nothing.
     pub newcomer_percent: u64,
-    /// Viewers that a provider is thought to serve at a time: nobody announces an uplink.
+    /// Viewers that any line is thought to carry at a time, until it is seen to carry more or less.
     pub slots: u16,
+    /// Uplink that one of them takes, in bytes a second.
+    pub slot_bytes_per_s: u64,
     /// Under which networks are told apart; whoever has it can find a home address by its tag.
     pub place_key: [u8; 32],
 }
@@ -64,6 +66,8 @@ impl CensusConfig {
             newcomer_percent: 1,
             // Viewers that one copy serves without a stall; few rules have more of them than fit here.
             slots: u16::try_from(target.viewers_per_copy).unwrap_or(u16::MAX),
+            // Five of them fill 20 Mbit/s, as in the rules of the target.
+            slot_bytes_per_s: 500_000,
             target,
             place_key: [0; 32],
         }

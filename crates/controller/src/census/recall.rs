@@ -64,7 +64,7 @@ impl Census {
                     false
                 }
                 Change::Forgotten => false,
-                Change::Lost | Change::Back | Change::Trusted(_) => true,
+                _ => true,
             })
         });
         barred.into_iter().for_each(|(account, again_ms)| self.bar(account, again_ms));

@@ -4,7 +4,7 @@
 //! a name to draw from. Bounded by the viewers that are known ([`SHARERS_MAX`]; one more is told that the table is full) and
 //! by the rules of [`Sources`](chainflix_placement::source::Sources), which forgets the oldest.
 
-use super::{Census, CensusError};
+use super::{Census, CensusError, claim::Claim};
 use chainflix_overlay::control::{ProviderCard, SHARE_MS, Share};
 use chainflix_placement::{Region, source::Sharer};
 use chainflix_primitives::{NodeId, Signed};
@@ -16,6 +16,8 @@ pub(super) const SHARERS_MAX: usize = 100_000;
 #[derive(Debug)]
 pub(super) struct SharingViewer {
     pub card: Signed<ProviderCard>,
+    /// What it says its line carries.
+    pub claim: Claim,
     until_ms: u64,
 }
 
@@ -32,10 +34,15 @@ impl Census {
         }
         let until_ms = now_ms.saturating_add(SHARE_MS);
         let region = card.region.parse().unwrap_or(Region::UNKNOWN);
+        let usual = self.config.slots;
+        let mut claim =
+            self.sharing.remove(&node).map_or_else(|| Claim::new(words.slots, usual), |viewer| viewer.claim);
+        claim.renew(words.slots);
+        let slots = claim.slots();
         for cell in words.cells.iter().filter(|cell| self.picture.find_cell(cell).is_some()) {
-            self.sources.shared(*cell, Sharer { node, account, region, slots: words.slots, until_ms });
+            self.sources.shared(*cell, Sharer { node, account, region, slots, until_ms });
         }
-        self.sharing.insert(node, SharingViewer { card: words.card, until_ms });
+        self.sharing.insert(node, SharingViewer { card: words.card, claim, until_ms });
         Ok(())
     }
 

@@ -1,5 +1,6 @@
 //! The census as a pure function of what it was told.
 
+mod claim;
 mod recall;
 
 use super::*;
@@ -27,7 +28,8 @@ fn announcement(number: u8, sequence: u64, quota_bytes: u64) -> Announcement {
         box_key: BoxPublicKey([number; 32]),
         region: String::new(),
     };
-    Announcement { card: Signed::new(card, &key), sequence, quota_bytes, used_bytes: 0 }
+    let (card, site) = (Signed::new(card, &key), String::new());
+    Announcement { card, sequence, quota_bytes, used_bytes: 0, uplink_bytes_per_s: 0, site }
 }
 
 fn page(sequence: u64, cells: &[u8], last: bool) -> InventoryPage {
@@ -315,7 +317,7 @@ fn demand_raises_copies_and_what_nobody_watches_goes_after_a_day() {
     (1..=6).for_each(|number| enter(&mut census, number, if number < 3 { &[1] } else { &[] }, 0));
     assert_eq!(copies(&mut census, 1), []);
     for viewer in 0..22 {
-        census.served(&node(1), FILM, AccountAddress([viewer; 20]), 100_000);
+        census.served(&node(1), FILM, &cell(1), AccountAddress([viewer; 20]), 100_000);
     }
     census.tick(100_001);
     let ordered = copies(&mut census, 100_001);

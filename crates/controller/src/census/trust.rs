@@ -29,7 +29,7 @@ impl Census {
         self.out.retain(|_, again_ms| *again_ms > now_ms);
         self.forget_sharing(now_ms);
         for source in self.audience.over(now_ms) {
-            self.sources.ended(&source);
+            self.served_out(&source);
         }
         for event in self.audience.wanted(now_ms) {
             self.tell(now_ms, &event);

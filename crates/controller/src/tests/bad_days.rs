@@ -76,8 +76,17 @@ async fn nobody_speaks_for_others_and_garbage_is_refused() {
         region: String::new(),
     };
     let card = Signed::new(card, &account(VIEWER));
-    let words = Announcement { card, sequence: u64::MAX, quota_bytes: u64::MAX, used_bytes: 0 };
+    let words = Announcement {
+        card,
+        sequence: u64::MAX,
+        quota_bytes: u64::MAX,
+        used_bytes: 0,
+        uplink_bytes_per_s: 0,
+        site: String::new(),
+    };
+    let wordy = Announcement { site: "x".repeat(33), ..words.clone() };
     assert_eq!(refused(announce(&dialer, controller, words).await), ControlRefusal::Forged);
+    assert_eq!(refused(announce(&dialer, controller, wordy).await), ControlRefusal::Malformed);
     let unknown = heartbeat(
         &dialer,
         controller,

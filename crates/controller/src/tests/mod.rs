@@ -54,6 +54,8 @@ struct Chain {
     cells: Mutex<Vec<RegisteredCell>>,
     /// Films that controllers are told of, beside the one that grows.
     films: Mutex<Vec<RegisteredFilm>>,
+    /// Whom the validator does not know.
+    unregistered: Mutex<Vec<NodeId>>,
     grants: AtomicU8,
 }
 
@@ -64,6 +66,7 @@ impl Chain {
             validator: account(200),
             cells: Mutex::default(),
             films: Mutex::default(),
+            unregistered: Mutex::default(),
             grants: AtomicU8::new(1),
         })
     }
@@ -122,7 +125,13 @@ impl Authority for Chain {
         candidates: Vec<Signed<ProviderCard>>,
     ) -> BoxFuture<'_, Result<Signed<Grant>, AuthorityError>> {
         Box::pin(async move {
+            let unregistered = self.unregistered.lock().unwrap().clone();
+            let mut candidates = candidates;
+            candidates.retain(|card| !unregistered.contains(&card.body.node));
             match request.body.requested_ms {
+                _ if candidates.is_empty() => {
+                    Err(AuthorityError::Refused { code: "no-source".into(), message: "nobody".into() })
+                }
                 0 => Err(AuthorityError::Refused { code: "too-old".into(), message: "asked in 1970".into() }),
                 _ => Ok(self.issue(request.body, candidates)),
             }

@@ -83,3 +83,33 @@ async fn what_a_controller_refuses() {
     assert_eq!(refusal(old.unwrap_err()), ControlRefusal::validator("too-old", "asked in 1970"));
     network.stop().await;
 }
+
+#[tokio::test]
+async fn who_is_full_is_asked_when_nobody_else_may() {
+    let network = Network::start(2).await;
+    let (cell, bytes) = sealed(100_000);
+    assert_eq!(network.publish(cell, &bytes).await.unwrap(), 2);
+    let slots = CensusConfig::default().slots;
+    let mut asked = Vec::new();
+    for _ in 0..2 * slots {
+        asked.push(network.source(0, Vec::new()).await.unwrap().grant.body.provider_node);
+    }
+    asked.sort_unstable();
+    let (first, second) = (asked[0], asked[asked.len() - 1]);
+    assert_eq!(asked.iter().filter(|node| **node == first).count(), usize::from(slots), "that many fill any line");
+    // Everybody is full, and is asked all the same.
+    assert!([first, second].contains(&network.source(0, Vec::new()).await.unwrap().grant.body.provider_node));
+    network.stop().await;
+
+    let network = Network::start(2).await;
+    assert_eq!(network.publish(cell, &bytes).await.unwrap(), 2);
+    network.chain.unregistered.lock().unwrap().push(second);
+    for _ in 0..=slots {
+        let node = network.source(0, Vec::new()).await.unwrap().grant.body.provider_node;
+        assert_eq!(node, first, "a validator takes none of those that are free");
+    }
+    network.chain.unregistered.lock().unwrap().push(first);
+    let none = network.source(0, Vec::new()).await.unwrap_err();
+    assert_eq!(refusal(none), ControlRefusal::validator("no-source", "nobody"));
+    network.stop().await;
+}

@@ -64,6 +64,8 @@ impl Liar {
             sequence: 1,
             quota_bytes: 1 << 40,
             used_bytes: size,
+            uplink_bytes_per_s: 0,
+            site: String::new(),
         };
         announce(&dialer, controller, words).await.unwrap();
         let page = InventoryPage { sequence: 1, cells: vec![HeldCell { cell, size }], last: true };

@@ -33,5 +33,7 @@ pub const PAGE_CELLS_MAX: usize = 1024;
 pub const SHARE_MS: u64 = 120_000;
 /// Longest region name, in bytes.
 pub const REGION_BYTES_MAX: usize = 32;
+/// Longest name of a site, in bytes.
+pub const SITE_BYTES_MAX: usize = 32;
 /// Longest code or message of a refusal that comes from a validator, in bytes.
 pub const REASON_BYTES_MAX: usize = 1024;

@@ -37,6 +37,11 @@ pub struct Announcement {
     pub quota_bytes: u64,
     /// Bytes of them in use.
     pub used_bytes: u64,
+    /// Most bytes a second that it sends; 0 where it does not say.
+    pub uplink_bytes_per_s: u64,
+    /// What it shares a roof with, in the operator's words: at most [`SITE_BYTES_MAX`](super::SITE_BYTES_MAX) bytes, none where
+    /// it does not say. Two of one site never hold two copies of one cell.
+    pub site: String,
 }
 
 /// A cell on a provider.

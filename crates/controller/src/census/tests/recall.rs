@@ -12,7 +12,6 @@ fn handed_on(census: &mut Census, now_ms: u64) -> crate::Trust {
 fn lenient(config: &mut CensusConfig) {
     config.reputation = ReputationRules {
         memory_permille: 500,
-        lost_after_ms: DAY_MS,
         vetting_audits: 2,
         vetting_ms: 1,
         disqualified_permille: 0,
