@@ -1,6 +1,7 @@
 //! What the chain has to say, as a controller needs it.
 
 use chainflix_overlay::control::{ControlRefusal, ProviderCard};
+use chainflix_placement::Region;
 use chainflix_primitives::{AccountAddress, BlockHash, CellId, Grant, GrantRequest, Magnet, Signed};
 use futures::future::BoxFuture;
 use std::error::Error;
@@ -14,11 +15,13 @@ pub struct RegisteredCell {
     pub size: u64,
 }
 
-/// A film with all its cells, as its manifest lists them.
+/// A film with all its cells, as chain and manifest say.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RegisteredFilm {
     /// Its name.
     pub magnet: Magnet,
+    /// Where it is at home: its last copies stay there.
+    pub home: Region,
     /// Its cells, in playing order.
     pub cells: Vec<RegisteredCell>,
 }

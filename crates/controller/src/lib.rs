@@ -33,6 +33,7 @@ mod work;
 
 pub use authority::{Authority, AuthorityError, RegisteredCell, RegisteredFilm};
 pub use census::{Audit, AuditRules, Census, CensusConfig, CensusError, CensusStatus, Orders, Placing, Turns};
+pub use chainflix_placement::Region;
 pub use controller::{Controller, ControllerConfig, ControllerStatus};
 pub use memory::{KnownProvider, Memory, MemoryError, Trust, TrustError};
 

@@ -4,7 +4,7 @@ use crate::{config::ControllerConfig, overlay, role::Shutdown};
 use anyhow::{Context as _, Result};
 use chainflix_contracts::{IRegistry, REGISTRY_ADDRESS, SolCall};
 use chainflix_controller::{
-    Authority, AuthorityError, CensusConfig, Controller, Memory, RegisteredCell, RegisteredFilm, Turns,
+    Authority, AuthorityError, CensusConfig, Controller, Memory, Region, RegisteredCell, RegisteredFilm, Turns,
 };
 use chainflix_overlay::{ServeLimits, control::ProviderCard};
 use chainflix_primitives::{AccountAddress, BlockHash, Grant, GrantRequest, Magnet, Manifest, NodeId, Signed};
@@ -87,18 +87,34 @@ impl Chain {
     }
 }
 
+impl Chain {
+    /// Asks the registry contract.
+    async fn registry<C: SolCall>(&self, call: C) -> Result<C::Return, AuthorityError> {
+        let to = Some(AccountAddress(REGISTRY_ADDRESS.into_array()));
+        let call = CallRequest { from: None, to, value: 0, data: HexBytes(call.abi_encode()) };
+        let answer = self.client.eth_call(&call).await.map_err(failed)?;
+        C::abi_decode_returns(&answer).map_err(|error| AuthorityError::Silent(Box::new(error)))
+    }
+
+    /// The country of the supervisor under whom a film was registered: the chain says nothing nearer of where its viewers are.
+    /// Unknown once that supervisor is removed.
+    async fn home(&self, magnet: Magnet) -> Result<Region, AuthorityError> {
+        let Some(video) = self.client.video(magnet).await.map_err(failed)? else { return Ok(Region::UNKNOWN) };
+        let account = video.supervisor.0.into();
+        let country = self.registry(IRegistry::supervisorCountryCall { account }).await?;
+        Ok(region(country.as_slice()))
+    }
+}
+
+/// A country of the registry; zeros are none.
+fn region(country: &[u8]) -> Region {
+    let letters = std::str::from_utf8(country).unwrap_or_default();
+    letters.parse().unwrap_or(Region::UNKNOWN)
+}
+
 impl Authority for Chain {
     fn may_publish(&self, account: AccountAddress) -> BoxFuture<'_, Result<bool, AuthorityError>> {
-        async move {
-            let creator = alloy_primitives::Address::from(account.0);
-            let data = IRegistry::isAdmittedCall { creator }.abi_encode();
-            let to = Some(AccountAddress(REGISTRY_ADDRESS.into_array()));
-            let call = CallRequest { from: None, to, value: 0, data: HexBytes(data) };
-            let answer = self.client.eth_call(&call).await.map_err(failed)?;
-            IRegistry::isAdmittedCall::abi_decode_returns(&answer)
-                .map_err(|error| AuthorityError::Silent(Box::new(error)))
-        }
-        .boxed()
+        async move { self.registry(IRegistry::isAdmittedCall { creator: account.0.into() }).await }.boxed()
     }
 
     fn cell(&self, magnet: Magnet, index: u32) -> BoxFuture<'_, Result<Option<RegisteredCell>, AuthorityError>> {
@@ -122,7 +138,8 @@ impl Authority for Chain {
         async move {
             let Some(manifest) = self.manifest(magnet).await? else { return Ok(None) };
             let cells = manifest.cells.iter().map(|cell| RegisteredCell { cell: cell.id, size: cell.size });
-            Ok(Some(RegisteredFilm { magnet, cells: cells.collect() }))
+            let cells = cells.collect();
+            Ok(Some(RegisteredFilm { magnet, home: self.home(magnet).await?, cells }))
         }
         .boxed()
     }
@@ -150,5 +167,16 @@ impl Authority for Chain {
             self.client.issue_grant(&IssueGrant { request, holders }).await.map_err(failed)
         }
         .boxed()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn countries_of_the_registry_are_regions_and_none_is_unknown() {
+        assert_eq!(region(b"KR"), "kr".parse().unwrap());
+        assert_eq!([region(b"\0\0"), region(b"\xffR"), region(b"")], [Region::UNKNOWN; 3]);
     }
 }

@@ -34,7 +34,7 @@ use chainflix_overlay::control::{
     Announcement, Changes, Heartbeat, HeldCell, InventoryPage, ProviderCard, ProviderMode,
 };
 use chainflix_placement::{
-    Event, Held, Picture, PlaceTag, Region, Standing,
+    Event, Held, Picture, PlaceTag, Standing,
     picture::Provider,
     repair::Repair,
     source::{Ask, Sources},
@@ -199,8 +199,9 @@ impl Census {
     /// A film that the chain knows.
     pub fn film(&mut self, film: &RegisteredFilm, now_ms: u64) {
         let cells: Vec<Held> = film.cells.iter().filter_map(|cell| held(&cell.cell, cell.size)).collect();
-        let (home, countries) = (Region::UNKNOWN, Vec::new());
-        self.tell(now_ms, &Event::Film { magnet: film.magnet, home, countries, cells });
+        // The chain does not say where a film may be watched.
+        let (magnet, home, countries) = (film.magnet, film.home, Vec::new());
+        self.tell(now_ms, &Event::Film { magnet, home, countries, cells });
         self.films += 1;
     }
 

@@ -1,12 +1,16 @@
 //! The census as a pure function of what it was told.
 
 mod claim;
+mod home;
 mod recall;
 
 use super::*;
 use crate::authority::RegisteredCell;
 use chainflix_overlay::control::{SHARE_MS, Share};
-use chainflix_placement::reputation::{ReputationRules, audit::Challenge};
+use chainflix_placement::{
+    Region,
+    reputation::{ReputationRules, audit::Challenge},
+};
 use chainflix_primitives::{AccountKey, BoxPublicKey};
 
 const SIZE: u64 = 1_000;
@@ -260,11 +264,12 @@ fn census_with_film(cells: u8, change: impl FnOnce(&mut CensusConfig)) -> Census
     change(&mut config);
     let mut census = Census::new(config, 0);
     let cells = (1..=cells).map(|number| RegisteredCell { cell: cell(number), size: SIZE }).collect();
-    census.film(&RegisteredFilm { magnet: FILM, cells }, 0);
+    census.film(&RegisteredFilm { magnet: FILM, home: HOME, cells }, 0);
     census
 }
 
 const FILM: Magnet = Magnet([3; 32]);
+const HOME: Region = Region::UNKNOWN;
 const DAY_MS: u64 = 86_400_000;
 
 /// Everybody is trusted at once, and heard for ever.
@@ -368,7 +373,7 @@ fn what_had_no_place_is_told_again_when_its_film_is_known() {
     enter(&mut census, 1, &[1, 2], 0);
     assert_eq!((census.status().cells, beat(&mut census, 1, 1, 1)), (1, Ok(None)));
     let cells = [1, 2].map(|number| RegisteredCell { cell: cell(number), size: SIZE });
-    census.film(&RegisteredFilm { magnet: FILM, cells: cells.to_vec() }, 1);
+    census.film(&RegisteredFilm { magnet: FILM, home: HOME, cells: cells.to_vec() }, 1);
     assert_eq!(beat(&mut census, 1, 1, 2), Err(CensusError::Unknown));
     enter(&mut census, 1, &[1, 2], 3);
     assert_eq!((sources(&census, 1), sources(&census, 2)), (vec![node(1)], vec![node(1)]));

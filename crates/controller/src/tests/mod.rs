@@ -6,7 +6,7 @@ mod network;
 mod possession;
 
 use crate::{
-    Authority, AuthorityError, CensusConfig, Controller, ControllerConfig, ControllerStatus, RegisteredCell,
+    Authority, AuthorityError, CensusConfig, Controller, ControllerConfig, ControllerStatus, Region, RegisteredCell,
     RegisteredFilm,
 };
 use chainflix_cell::ChunkHashes;
@@ -137,6 +137,10 @@ impl Authority for Chain {
             }
         })
     }
+}
+
+fn film_of(cell: RegisteredCell) -> RegisteredFilm {
+    RegisteredFilm { magnet: Magnet([3; 32]), home: Region::UNKNOWN, cells: vec![cell] }
 }
 
 async fn overlay(seed: u8, bind: SocketAddr, controllers: Vec<ControllerInfo>) -> Overlay {

@@ -101,7 +101,7 @@ async fn who_cannot_show_what_it_holds_is_named_to_nobody_and_gets_nothing() {
     .await;
     let (cell, bytes) = sealed(100_000);
     network.publish(cell, &bytes).await.unwrap();
-    let film = RegisteredFilm { magnet: Magnet([3; 32]), cells: vec![RegisteredCell { cell, size: 100_000 }] };
+    let film = film_of(RegisteredCell { cell, size: 100_000 });
     network.chain.films.lock().unwrap().push(film);
     let liar = Liar::enter(20, &network.head, cell, 100_000).await;
     network.head.until(|status| status.census.providers_suspended == 1 && status.census.providers_vetted == 2).await;
@@ -136,7 +136,7 @@ async fn a_restarted_controller_trusts_as_before_and_rubbish_makes_newcomers() {
     let mut network = Network::start_with(2, eager(folder, 3)).await;
     let (cell, bytes) = sealed(100_000);
     network.publish(cell, &bytes).await.unwrap();
-    let film = RegisteredFilm { magnet: Magnet([3; 32]), cells: vec![RegisteredCell { cell, size: 100_000 }] };
+    let film = film_of(RegisteredCell { cell, size: 100_000 });
     network.chain.films.lock().unwrap().push(film);
     let vetted = |wanted| move |status: &ControllerStatus| status.census.providers_vetted == wanted;
     network.head.until(vetted(2)).await;
