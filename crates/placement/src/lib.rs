@@ -16,7 +16,7 @@
 //! | [`choose`], [`newcomer`] | who gets a copy, and what an empty disk gets |
 //! | [`demand`]: [`forecast`], [`target`] | how many viewers come, and how many copies that takes |
 //! | [`repair`], [`trim`] | copies to make, most endangered first; copies to delete, never below the floor |
-//! | [`reputation`] | audits, suspension, pay that is held back |
+//! | [`reputation`] | audits, vetting, suspension |
 //! | [`source`] | which holder serves a viewer |
 //! | [`draw`] | seeds to choices |
 //! | [`rehearsal`] | a made-up network of any size, for tests and measurements |

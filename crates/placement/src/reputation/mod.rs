@@ -6,17 +6,17 @@
 //!     ▲                                                                      │      │ lost too many cells,
 //!     └──────────── better again: vetted anew ───────────────────────────────┘      │ or 37 days without getting better
 //!                                                                                   ▼
-//!  a new node, vetted from the start ◀─── 90 days, what was held back is lost ── Disqualified
+//!  a new node, vetted from the start ◀────────────── 90 days ─────────────────── Disqualified
 //! ```
 //!
 //! The numbers are Storj's (`satellite/reputation`): memory 0.999, disqualified below 0.96, suspended below 60 % presence in
 //! thirty days, a week to repair a disk and thirty days to show it. A late answer is asked again, and the third time it counts
 //! as lost cells: a disk that is slow once is no liar. A disk is not judged on presence before it is known for three days.
 //!
-//! Call [`Reputation::tick`] at [`Reputation::deadline_ms`] at the latest. Pay is in [`escrow`], challenges in [`audit`].
+//! Call [`Reputation::tick`] at [`Reputation::deadline_ms`] at the latest. Challenges are in [`audit`]. Left out is pay: the chain
+//! pays for what viewers confirm, and knows nothing of trust.
 
 pub mod audit;
-pub mod escrow;
 pub mod score;
 
 use crate::Standing;
@@ -31,7 +31,7 @@ const DAY_MS: u64 = 86_400_000;
 pub struct ReputationRules {
     /// Silence after which a provider's copies do not count.
     pub lost_after_ms: u64,
-    /// Silence after which it is forgotten, and what was held back of its pay is lost.
+    /// Silence after which it is forgotten.
     pub forgotten_after_ms: u64,
     /// Audits and time until a provider is vetted.
     pub vetting_audits: u32,
@@ -82,7 +82,7 @@ pub enum Change {
     Back,
     /// It is trusted otherwise.
     Trusted(Standing),
-    /// It is out: its copies are worth nothing, its held pay is forfeited, its account waits until `again_ms`.
+    /// It is out: its copies are worth nothing, and its account waits until `again_ms`.
     Disqualified { again_ms: u64 },
     /// It was silent for too long. As with [`Change::Disqualified`], but its account may come back at once.
     Forgotten,
