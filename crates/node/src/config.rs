@@ -123,6 +123,10 @@ pub struct ControllerConfig {
     pub rpcs: Vec<String>,
     /// Providers that hold each cell at least.
     pub copies: u32,
+    /// Silence after which a provider's copies are made elsewhere, in seconds; six hours where nothing is said. Cells of which
+    /// fewer than two copies are at providers that are heard never wait.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub patience_s: Option<u32>,
     /// The other controllers of the network: all take turns to delete what is too much.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub other_controllers: Vec<NodeId>,
@@ -350,7 +354,7 @@ impl RoleConfig {
 impl ControllerConfig {
     /// The only controller of a network, with its state beside its configuration.
     pub fn new(rpcs: Vec<String>, copies: u32, overlay: OverlayConfig) -> Self {
-        Self { rpcs, copies, other_controllers: Vec::new(), state: state_folder(), overlay }
+        Self { rpcs, copies, patience_s: None, other_controllers: Vec::new(), state: state_folder(), overlay }
     }
 }
 

@@ -35,6 +35,9 @@ pub(crate) async fn run(config: ControllerConfig, mut shutdown: Shutdown) -> Res
     // Places are told apart within this process only.
     let turns = turns(overlay.node_id(), &config.other_controllers);
     let mut census = CensusConfig { place_key: rand::random(), turns, ..CensusConfig::with_copies(copies) };
+    if let Some(patience_s) = config.patience_s {
+        census.reputation.patience.lost_after_ms = u64::from(patience_s) * 1_000;
+    }
     if !config.other_controllers.is_empty() {
         census.repair.grace_ms = OTHERS_GRACE_MS;
     }

@@ -139,6 +139,8 @@ pub enum LayoutError {
 pub const ACCOUNTS: [&str; 5] = ["treasury", "governor", "supervisor", "creator", "operation"];
 /// Providers that hold each cell.
 const COPIES: u32 = 2;
+/// Silence after which a provider's copies are made elsewhere: a network on one machine lives for minutes.
+const PATIENCE_S: u32 = 20;
 /// What a stranger needs to join, beside the genesis.
 pub const JOIN_FILE: &str = "join.toml";
 /// A validator's share of the network's keys, beside its other keys.
@@ -250,7 +252,8 @@ impl Plan {
         let folder = dir.join("controller");
         let (place, node) = overlay(&folder, inner(self.validators + 1))?;
         let controllers = vec![ControllerAt { node, addresses: vec![place.listen] }];
-        let config = ControllerConfig::new(urls.clone(), COPIES, place);
+        let config =
+            ControllerConfig { patience_s: Some(PATIENCE_S), ..ControllerConfig::new(urls.clone(), COPIES, place) };
         write_role(&folder, &RoleConfig::Controller(config))?;
         let certificate = folder.join(&relay.certificate);
         JoinCard::of(urls.clone(), controllers.clone(), &RelayAt { certificate, ..relay.clone() })?

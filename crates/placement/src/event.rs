@@ -73,7 +73,7 @@ pub enum Event {
     Seen(Card),
     /// How much a provider donates and has taken.
     Room { node: NodeId, quota_bytes: u64, used_bytes: u64 },
-    /// A provider is silent. What it holds is remembered, and does not count.
+    /// A provider is silent for good, as far as anybody knows. What it holds is remembered, and does not count.
     Lost(NodeId),
     /// A provider is heard again.
     Back(NodeId),
@@ -95,6 +95,9 @@ pub enum Event {
     Wanted { magnet: Magnet, wants: Wants },
     /// A provider rests, or has rested: its copies count, nobody is sent to it and nothing is stored there.
     Resting { node: NodeId, resting: bool },
+    /// A provider is silent: nobody is sent there, and its copies count for the floor until it is lost
+    /// ([`patience`](crate::patience)). Of one that is lost already it changes nothing.
+    Silent(NodeId),
 }
 
 /// Events with their times, in milliseconds: all that decisions depend on, next to their rules and seeds.

@@ -15,6 +15,7 @@
 //! | [`picture`] | who is there, who holds what, which cells lack copies: a fold over [`Event`]s |
 //! | [`choose`], [`newcomer`] | who gets a copy, and what an empty disk gets |
 //! | [`demand`]: [`forecast`], [`target`] | how many viewers come, and how many copies that takes |
+//! | [`patience`] | how long silent providers are waited for, and which cells do not wait |
 //! | [`repair`], [`trim`] | copies to make, most endangered first; copies to delete, never below the floor |
 //! | [`reputation`] | audits, vetting, suspension |
 //! | [`source`] | which holder serves a viewer |
@@ -31,6 +32,7 @@ pub mod draw;
 mod event;
 pub mod forecast;
 pub mod newcomer;
+pub mod patience;
 pub mod picture;
 mod region;
 pub mod rehearsal;

@@ -29,13 +29,14 @@ fn decisions(picture: &Picture, seed: &BlockHash) -> Vec<u8> {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(24))]
     #[test]
-    fn a_log_gives_the_same_plan_again(lost in prop::collection::vec(2u32..120, 0..12), back in prop::collection::vec(2u32..120, 0..4), seed in any::<[u8; 32]>()) {
+    fn a_log_gives_the_same_plan_again(silent in prop::collection::vec(2u32..120, 0..12), lost in prop::collection::vec(2u32..120, 0..12), back in prop::collection::vec(2u32..120, 0..4), seed in any::<[u8; 32]>()) {
         let rehearsal = Rehearsal { providers: 120, cells: 900, copies: 4, ..Rehearsal::default() };
-        let silent = lost.iter().map(|number| Event::Lost(node(*number)));
+        let silent = silent.iter().map(|number| Event::Silent(node(*number)));
+        let lost = lost.iter().map(|number| Event::Lost(node(*number)));
         let heard = back.iter().map(|number| Event::Back(node(*number)));
         let wants = Wants { total: 5, regional: vec![("kr-11".parse().unwrap(), 3)] };
         let wanted = Event::Wanted { magnet: magnet(2), wants };
-        let log: Log = rehearsal.events().chain(silent).chain(heard).chain([wanted]).map(|event| (0, event)).collect();
+        let log: Log = rehearsal.events().chain(silent).chain(lost).chain(heard).chain([wanted]).map(|event| (0, event)).collect();
         let first = decisions(&Picture::replay(PictureConfig::default(), &log).unwrap(), &BlockHash(seed));
         let written = borsh::to_vec(&log).unwrap();
         let read: Log = borsh::from_slice(&written).unwrap();

@@ -1,7 +1,7 @@
 //! Which surplus copies to delete: those far from where their film is watched, after a delay, never below the floor.
 //!
 //! A copy is a surplus when more vetted copies count than the film wants ([`crate::target`]), because its traffic fell or a
-//! lost provider came back. It stays for [`TrimRules::delay_ms`] in case that was a mood. The copies that stay longest are
+//! lost provider came back; a copy at a silent one is none. It stays for [`TrimRules::delay_ms`] in case that was a mood. The copies that stay longest are
 //! those in regions that want them, then those near the film's home; of equals, those on emptier disks. What a newcomer was
 //! given to prove itself on ([`crate::newcomer`]) stays while it is vetted. Every controller deletes in the same order, so that
 //! two with the same picture do not delete two different copies.

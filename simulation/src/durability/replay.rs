@@ -96,7 +96,7 @@ impl World {
             picture: Picture::new(PictureConfig::default()),
             repair: Repair::new(repair_rules),
             repair_rules,
-            notice_ms: ReputationRules::default().lost_after_ms,
+            notice_ms: ReputationRules::default().patience.silent_after_ms,
             alive: Vec::new(),
             entered: 0,
             disks: BTreeMap::new(),

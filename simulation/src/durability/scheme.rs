@@ -54,7 +54,7 @@ impl Default for Network {
         Self {
             providers: 20_000.0,
             held_bytes: 100e9,
-            patience_s: ReputationRules::default().lost_after_ms as f64 / 1e3,
+            patience_s: ReputationRules::default().patience.silent_after_ms as f64 / 1e3,
             repair: RepairRules::default(),
             trim: TrimRules::default(),
         }

@@ -1,15 +1,16 @@
 //! The census: what providers say of themselves, as the picture that placement decides with.
 //!
 //! ```text
-//! announce ─▶ pages … last ─▶ alive ──silent too long──▶ lost ──silent much longer──▶ forgotten
-//!                               ▲────────heartbeat────────┘
+//! announce ─▶ pages … last ─▶ alive ──20 s──▶ silent ──6 h──▶ lost ──a week──▶ forgotten
+//!                               ▲──heartbeat────┘───────────────┘
 //!
 //! words ─▶ census ─ events ─▶ picture ─▶ orders        films, seeds ◀─ chain        audits ─▶ reputation
 //! ```
 //!
 //! Pure: time and seeds are arguments, nothing waits. What is decided, and by which rules, is in `chainflix_placement`; here is
-//! who said what. A provider's inventory replaces the old one when its last page is there. A lost provider's cells stay on
-//! the books, for it may come back with them; they do not count as copies. While the census is young it orders nothing,
+//! who said what. A provider's inventory replaces the old one when its last page is there. A silent provider is named to
+//! nobody, and its copies count for the floor; a lost one's stay on the books, for it may come back with them, and do not
+//! count (`chainflix_placement::patience`). While the census is young it orders nothing,
 //! because after a restart every cell looks short until everybody has announced. A provider that *leaves* serves on, but its
 //! copies count no more: they are made elsewhere first. One that is *quiet* counts, and is left in peace.
 
@@ -34,7 +35,7 @@ use chainflix_overlay::control::{
     Announcement, Changes, Heartbeat, HeldCell, InventoryPage, ProviderCard, ProviderMode,
 };
 use chainflix_placement::{
-    Event, Held, Picture, PlaceTag, Standing,
+    Event, Held, Picture, PictureConfig, PlaceTag, Standing,
     picture::Provider,
     repair::Repair,
     source::{Ask, Sources},
@@ -81,7 +82,8 @@ impl Census {
         Self {
             config,
             started_ms: now_ms,
-            picture: Picture::new(config.picture),
+            // One patience: what is thought of a silent provider is what its copies are worth.
+            picture: Picture::new(PictureConfig { patience: config.reputation.patience, ..config.picture }),
             entries: BTreeMap::new(),
             uploading: HashSet::new(),
             repair: Repair::new(config.repair),
@@ -335,9 +337,8 @@ impl Census {
 
     /// Cells of a provider that have too few copies elsewhere.
     fn needed(&self, node: &NodeId) -> u64 {
-        let floor = self.config.picture.floor;
         let held = self.provider(node).into_iter().flat_map(Provider::held);
-        held.filter(|cell| self.picture.lack(*cell).copies < floor).count() as u64
+        held.filter(|cell| self.picture.is_below_floor(*cell)).count() as u64
     }
 }
 

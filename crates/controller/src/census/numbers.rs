@@ -15,7 +15,7 @@ use chainflix_primitives::{CellId, NodeId};
 /// The rules a census works with.
 #[derive(Clone, Copy, Debug)]
 pub struct CensusConfig {
-    /// The floor, and how large the tables get.
+    /// The floor, and how large the tables get. Its patience is that of `reputation`.
     pub picture: PictureConfig,
     /// Patience with providers, and what trust takes.
     pub reputation: ReputationRules,

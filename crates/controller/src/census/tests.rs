@@ -9,6 +9,7 @@ use crate::authority::RegisteredCell;
 use chainflix_overlay::control::{SHARE_MS, Share};
 use chainflix_placement::{
     Region,
+    patience::PatienceRules,
     reputation::{ReputationRules, audit::Challenge},
 };
 use chainflix_primitives::{AccountKey, BoxPublicKey};
@@ -158,6 +159,54 @@ fn a_short_cell_is_copied_once_and_from_the_living() {
     assert_eq!(sources(&census, 1), [node(2), node(3)]);
 }
 
+/// Three providers with one cell and one without, of which only those in `heard` are heard after the start.
+fn with_three_copies(heard: &[u8]) -> Census {
+    let mut census = Census::new(CensusConfig { settle_ms: 0, newcomer_percent: 0, ..CensusConfig::with_copies(3) }, 0);
+    (1..=4).for_each(|number| enter(&mut census, number, if number < 4 { &[1] } else { &[] }, 0));
+    hear(&mut census, heard, 0, 30_000);
+    census
+}
+
+/// Lets some beat every ten seconds, and time pass.
+fn hear(census: &mut Census, heard: &[u8], from_ms: u64, until_ms: u64) {
+    for now_ms in (from_ms..=until_ms).step_by(10_000) {
+        heard.iter().for_each(|number| _ = beat(census, *number, 1, now_ms).unwrap());
+        census.tick(now_ms);
+    }
+}
+
+#[test]
+fn a_silent_provider_serves_nobody_and_is_waited_for() {
+    let mut census = with_three_copies(&[2, 3, 4]);
+    assert_eq!((sources(&census, 1), census.status().cells_short), (vec![node(2), node(3)], 0));
+    assert_eq!(copies(&mut census, 30_000), []);
+    let patience_ms = PatienceRules::default().lost_after_ms;
+    hear(&mut census, &[2, 3, 4], 40_000, patience_ms);
+    assert_eq!(copies(&mut census, patience_ms), []);
+    hear(&mut census, &[2, 3, 4], patience_ms + 10_000, patience_ms + 10_000);
+    let ordered = copies(&mut census, patience_ms + 10_000);
+    assert_eq!(ordered.iter().map(|(cell, _, to)| (*cell, *to)).collect::<Vec<_>>(), [(cell(1), node(4))]);
+}
+
+#[test]
+fn with_one_copy_heard_nobody_is_waited_for() {
+    let mut census = with_three_copies(&[3, 4]);
+    assert_eq!((sources(&census, 1), census.status().cells_short), (vec![node(3)], 1));
+    assert_eq!(copies(&mut census, 30_000), [(cell(1), node(3), node(4))]);
+    census.stored(&node(4), held_cell(1), 30_000);
+    assert_eq!((copies(&mut census, 30_001), census.status().cells_short), (vec![], 0));
+}
+
+#[test]
+fn who_leaves_need_not_wait_for_the_silent() {
+    let mut census = with_three_copies(&[2, 3, 4]);
+    let leave = |census: &mut Census| beat_as(census, 3, 1, ProviderMode::Leaving, 30_000);
+    assert_eq!(leave(&mut census), Ok(Some(1)));
+    assert_eq!(copies(&mut census, 30_000), [(cell(1), node(2), node(4))]);
+    census.stored(&node(4), held_cell(1), 30_001);
+    assert_eq!(leave(&mut census), Ok(Some(0)), "two are heard, one is silent");
+}
+
 #[test]
 fn a_young_census_repairs_nothing() {
     let mut census = Census::new(CensusConfig::default(), 1_000);
@@ -274,8 +323,12 @@ const DAY_MS: u64 = 86_400_000;
 
 /// Everybody is trusted at once, and heard for ever.
 fn trusting(config: &mut CensusConfig) {
-    config.reputation =
-        ReputationRules { vetting_audits: 0, vetting_ms: 0, lost_after_ms: u64::MAX / 2, ..ReputationRules::default() };
+    config.reputation = ReputationRules {
+        vetting_audits: 0,
+        vetting_ms: 0,
+        patience: PatienceRules::none(u64::MAX / 2),
+        ..ReputationRules::default()
+    };
 }
 
 #[test]
@@ -433,7 +486,8 @@ fn who_shares_what_it_watched_is_named_for_a_while_and_counts_as_no_copy() {
 /// A census whose first provider holds a film of which the others have the copies, and its first question.
 fn audited_census(change: impl FnOnce(&mut CensusConfig)) -> (Census, Audit) {
     let mut census = census_with_film(1, |config| {
-        config.reputation = ReputationRules { memory_permille: 500, lost_after_ms: DAY_MS, ..config.reputation };
+        config.reputation =
+            ReputationRules { memory_permille: 500, patience: PatienceRules::none(DAY_MS), ..config.reputation };
         change(config);
     });
     census.audit_all_at(0);

@@ -16,8 +16,9 @@ impl Census {
     pub fn tick(&mut self, now_ms: u64) {
         let rules = self.config.reputation;
         // An announcement whose inventory never came.
-        let stuck =
-            |entry: &Entry| entry.reputation.is_none() && now_ms.saturating_sub(entry.seen_ms) > rules.lost_after_ms;
+        let stuck = |entry: &Entry| {
+            entry.reputation.is_none() && now_ms.saturating_sub(entry.seen_ms) > rules.patience.noticed_after_ms()
+        };
         self.entries.retain(|_, entry| !stuck(entry));
         let judge = |(node, entry): (&NodeId, &mut Entry)| {
             let changes = entry.reputation.as_mut()?.tick(now_ms, &rules);
@@ -82,6 +83,7 @@ impl Census {
     pub(super) fn carry(&mut self, node: &NodeId, changes: Vec<Change>, now_ms: u64) {
         for change in changes {
             match change {
+                Change::Silent => _ = self.tell(now_ms, &Event::Silent(*node)),
                 Change::Lost => _ = self.tell(now_ms, &Event::Lost(*node)),
                 Change::Back => _ = self.tell(now_ms, &Event::Back(*node)),
                 Change::Trusted(standing) => _ = self.tell(now_ms, &Event::Trusted { node: *node, standing }),

@@ -15,7 +15,7 @@ use chainflix_overlay::{
     control::{CellUpload, ControlError, ProviderCard, Source, Upload, find_source, upload_cell},
     fetch_cell,
 };
-use chainflix_placement::reputation::ReputationRules;
+use chainflix_placement::{patience::PatienceRules, reputation::ReputationRules};
 use chainflix_primitives::{
     AccountAddress, AccountKey, BlockHash, BoxKey, CHUNK_BYTES, CellId, Grant, GrantId, GrantRequest, Magnet,
     NetworkSecret, NodeId, Receipt, Signed, ViewerSecret,
@@ -176,7 +176,7 @@ impl Head {
         let overlay = overlay(seed, bind, Vec::new()).await;
         let mut config = ControllerConfig {
             census: CensusConfig {
-                reputation: ReputationRules { lost_after_ms: 600, ..ReputationRules::default() },
+                reputation: ReputationRules { patience: PatienceRules::none(600), ..ReputationRules::default() },
                 settle_ms: 0,
                 ..CensusConfig::default()
             },

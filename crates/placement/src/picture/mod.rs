@@ -1,13 +1,13 @@
 //! The picture of the network: who is there, how much room they have, who holds what.
 //!
 //! ```text
-//!  Seen ─▶ alive ──Lost──▶ silent ──Forgotten──▶ gone       a cell: holders  8 ─ 1043 ─ 17211
-//!            ▲────Back───────┘                              a provider: cells  3 ─ 90 ─ 4127 ─ …
+//!  Seen ─▶ alive ─Silent─▶ silent ─Lost─▶ lost ─Forgotten─▶ gone    a cell: holders  8 ─ 1043 ─ 17211
+//!            ▲─────Back──────┘──────────────┘                      a provider: cells  3 ─ 90 ─ 4127 ─ …
 //! ```
 //!
 //! A million cells on twenty thousand disks are kept as numbers: each cell has the short, sorted list of its holders, each
-//! provider the sorted list of its cells. A silent provider's cells stay on the books, for it may come back with them; they
-//! do not count as copies. After every event the cells it touched are weighed again, so that the lists of the short and the
+//! provider the sorted list of its cells. A silent provider's copies count for the floor ([`crate::patience`]); a lost one's
+//! stay on the books, for it may come back with them, and do not count. After every event the cells it touched are weighed again, so that the lists of the short and the
 //! surplus are always true.
 //!
 //! Every table is bounded by [`PictureConfig`]. A new provider or film that has no place is refused; cells that have no place
@@ -37,8 +37,8 @@ pub struct Picture {
     cells: Table<CellId, Cell>,
     films: Table<Magnet, Film>,
     strays: usize,
-    /// Cells with too few copies: the copies that count, and the number.
-    short: BTreeSet<(u8, u32)>,
+    /// Cells with too few copies: those that are heard and silent together, those that are heard, and the number.
+    short: BTreeSet<(u8, u8, u32)>,
     /// Since when each of them is.
     short_since: BTreeMap<u32, u64>,
     /// Cells with too many, and since when.
@@ -76,8 +76,9 @@ impl Picture {
                     (provider.quota_bytes, provider.used_bytes) = (*quota_bytes, *used_bytes);
                 }
             }
-            Event::Lost(node) => self.change(node, now_ms, |provider| provider.alive = false)?,
-            Event::Back(node) => self.change(node, now_ms, |provider| provider.alive = true)?,
+            Event::Lost(node) => self.change(node, now_ms, Provider::lose)?,
+            Event::Back(node) => self.change(node, now_ms, Provider::hear)?,
+            Event::Silent(node) => self.change(node, now_ms, Provider::miss)?,
             Event::Forgotten(node) => self.forget(node, now_ms)?,
             Event::Trusted { node, standing } => self.change(node, now_ms, |provider| provider.standing = *standing)?,
             Event::Gained { node, cells } => return self.gained(node, cells, now_ms),
@@ -173,9 +174,10 @@ impl Picture {
     fn change(&mut self, node: &NodeId, now_ms: u64, by: impl FnOnce(&mut Provider)) -> Result<(), PictureError> {
         let number = self.known(node)?;
         let Some(provider) = self.providers.get_mut(number) else { return Ok(()) };
-        let before = (provider.alive, provider.standing, provider.region);
+        let weighs = |provider: &Provider| (provider.alive, provider.silent, provider.standing, provider.region);
+        let before = weighs(provider);
         by(provider);
-        if before == (provider.alive, provider.standing, provider.region) {
+        if before == weighs(provider) {
             return Ok(());
         }
         let mut touched = provider.held.clone();

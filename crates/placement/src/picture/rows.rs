@@ -1,6 +1,6 @@
 //! Providers, cells and films as a picture keeps them, and the sizes it is kept within.
 
-use crate::{Card, Country, NETWORKS_MAX, PlaceTag, Region, Standing, Wants, draw::runner};
+use crate::{Card, Country, NETWORKS_MAX, PlaceTag, Region, Standing, Wants, draw::runner, patience::PatienceRules};
 use chainflix_primitives::{AccountAddress, CellId, NodeId};
 use smallvec::SmallVec;
 
@@ -19,6 +19,8 @@ pub struct PictureConfig {
     pub floor: u8,
     /// Copies of a cell that no film has (yet): 0 leaves it where it is.
     pub stray_floor: u8,
+    /// What copies at silent providers are worth.
+    pub patience: PatienceRules,
     /// Most providers.
     pub providers_max: usize,
     /// Most cells.
@@ -38,6 +40,7 @@ impl Default for PictureConfig {
         Self {
             floor: 3,
             stray_floor: 0,
+            patience: PatienceRules::default(),
             providers_max: 100_000,
             cells_max: 8_000_000,
             strays_max: 100_000,
@@ -86,6 +89,8 @@ pub struct Provider {
     pub slots: u16,
     /// Whether it is heard.
     pub alive: bool,
+    /// Whether it is not, and waited for.
+    pub silent: bool,
     /// Whether it rests.
     pub resting: bool,
     /// How far it is trusted.
@@ -111,6 +116,7 @@ impl Provider {
             promised_bytes: 0,
             slots: 0,
             alive: true,
+            silent: false,
             resting: false,
             standing: Standing::default(),
             key: runner(&card.node.0),
@@ -130,12 +136,34 @@ impl Provider {
         self.quota_bytes = card.quota_bytes;
         self.used_bytes = card.used_bytes;
         self.slots = card.slots;
-        self.alive = true;
+        self.hear();
     }
 
-    /// Whether its copies count.
+    pub(super) fn hear(&mut self) {
+        (self.alive, self.silent) = (true, false);
+    }
+
+    /// It is silent. Who is lost stays lost until it is heard.
+    pub(super) fn miss(&mut self) {
+        (self.alive, self.silent) = (false, self.alive || self.silent);
+    }
+
+    pub(super) fn lose(&mut self) {
+        (self.alive, self.silent) = (false, false);
+    }
+
+    /// Whether its copies count, whatever they are for.
     pub fn counts(&self) -> bool {
-        self.alive && matches!(self.standing, Standing::Vetting | Standing::Vetted)
+        self.alive && self.is_trusted()
+    }
+
+    /// Whether its copies count for the floor alone: it is silent, and waited for.
+    pub fn is_awaited(&self) -> bool {
+        self.silent && self.is_trusted()
+    }
+
+    fn is_trusted(&self) -> bool {
+        matches!(self.standing, Standing::Vetting | Standing::Vetted)
     }
 
     /// Whether viewers are sent to it. Who leaves serves to the end.
@@ -174,8 +202,8 @@ pub struct Cell {
     pub(super) film: u32,
     /// Who holds it, alive or not, in the order of the numbers.
     pub(super) holders: SmallVec<[u32; 4]>,
-    /// Its place in the list of short cells: how many copies count.
-    pub(super) short_at: Option<u8>,
+    /// Its place in the list of short cells: how many copies are heard and silent together, and how many are heard.
+    pub(super) short_at: Option<(u8, u8)>,
 }
 
 pub(super) const NO_FILM: u32 = u32::MAX;

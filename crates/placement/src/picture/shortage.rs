@@ -7,8 +7,10 @@ use smallvec::SmallVec;
 /// What a cell has, and what it lacks.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Lack {
-    /// Copies that count.
+    /// Copies that count, whatever they are for.
     pub copies: u8,
+    /// Copies at silent providers, which count for the floor.
+    pub silent: u8,
     /// Copies too few, wherever they are, next to those that are on their way.
     pub anywhere: u8,
     /// Copies too few in single regions. Those that are made there also count for `anywhere`.
@@ -35,6 +37,7 @@ impl Picture {
         let mut present: SmallVec<[Region; 8]> =
             providers().filter(|provider| provider.counts()).map(|provider| provider.region).collect();
         let copies = present.len();
+        let silent = providers().filter(|provider| provider.is_awaited()).count();
         let vetted = providers().filter(|provider| provider.counts() && provider.standing == Standing::Vetted).count();
         let coming = self.coming_to(cell).filter(|number| !row.holders.contains(&number.0));
         present.extend(coming.filter_map(|number| self.provider(number)).filter(|to| to.counts()).map(|to| to.region));
@@ -48,16 +51,24 @@ impl Picture {
         };
         Lack {
             copies: saturating_u8(copies),
-            anywhere: total.saturating_sub(saturating_u8(present.len())),
+            silent: saturating_u8(silent),
+            anywhere: self.missing(row, saturating_u8(present.len()), saturating_u8(silent)),
             regional: regional.iter().filter_map(missing).collect(),
             // A stray's copies are not ours to delete.
             surplus: if row.film == NO_FILM { 0 } else { saturating_u8(vetted.saturating_sub(total.into())) },
         }
     }
 
-    /// Cells with too few copies, those with the fewest first.
+    /// Whether a cell has fewer copies than the floor, whatever viewers want. Those on their way do not count.
+    pub fn is_below_floor(&self, cell: CellIndex) -> bool {
+        let (lack, floor) = (self.lack(cell), self.config.floor);
+        self.config.patience.missing(floor, floor, lack.copies, lack.silent) > 0
+    }
+
+    /// Cells with too few copies: those with the fewest first, silent ones included, for most of those come back; of equals
+    /// those of which the fewest are heard. So what lacks nothing but a word waits for what is lost.
     pub fn short(&self) -> impl Iterator<Item = CellIndex> + '_ {
-        self.short.iter().map(|(_, cell)| CellIndex(*cell))
+        self.short.iter().map(|(_, _, cell)| CellIndex(*cell))
     }
 
     /// Since when a cell has too few copies; `None` when it has enough.
@@ -75,7 +86,8 @@ impl Picture {
         let wanting = |cell: &&u32| {
             let Some(row) = self.cells.get(**cell).filter(|row| row.short_at.is_none()) else { return false };
             let held = row.holders.iter().filter_map(|holder| self.providers.get(*holder)).any(|holder| holder.alive);
-            held && self.lack(CellIndex(**cell)).copies < self.wanted_copies(row)
+            let lack = self.lack(CellIndex(**cell));
+            held && self.missing(row, lack.copies, lack.silent) > 0
         };
         self.short.len() + self.coming.keys().filter(wanting).count()
     }
@@ -83,6 +95,12 @@ impl Picture {
     /// How many copies of a cell there should be.
     pub fn wanted_copies(&self, row: &Cell) -> u8 {
         self.films.get(row.film).map_or(self.config.stray_floor, |film| film.wants.total)
+    }
+
+    /// Copies of a cell too few, when so many are heard of and so many at silent providers.
+    fn missing(&self, row: &Cell, heard: u8, silent: u8) -> u8 {
+        let floor = if row.film == NO_FILM { self.config.stray_floor } else { self.config.floor };
+        self.config.patience.missing(self.wanted_copies(row), floor, heard, silent)
     }
 
     /// Cells with more copies than wanted, and since when.
@@ -99,12 +117,12 @@ impl Picture {
     pub(super) fn weigh(&mut self, number: u32, now_ms: u64) {
         let lack = self.lack(CellIndex(number));
         let Some(row) = self.cells.get_mut(number) else { return };
-        let short_at = lack.is_short().then_some(lack.copies);
+        let short_at = lack.is_short().then_some((lack.copies.saturating_add(lack.silent), lack.copies));
         if row.short_at != short_at {
             if let Some(before) = std::mem::replace(&mut row.short_at, short_at) {
-                self.short.remove(&(before, number));
+                self.short.remove(&(before.0, before.1, number));
             }
-            self.short.extend(short_at.map(|copies| (copies, number)));
+            self.short.extend(short_at.map(|(known, heard)| (known, heard, number)));
             match short_at {
                 Some(_) => _ = self.short_since.entry(number).or_insert(now_ms),
                 None => _ = self.short_since.remove(&number),

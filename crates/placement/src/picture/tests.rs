@@ -181,6 +181,7 @@ fn step() -> impl Strategy<Value = Event> {
     prop_oneof![
         (0u32..6).prop_map(|number| Event::Seen(small().card(number))),
         provider().prop_map(Event::Lost),
+        provider().prop_map(Event::Silent),
         provider().prop_map(Event::Back),
         provider().prop_map(Event::Forgotten),
         (provider(), any::<bool>()).prop_map(|(node, leaving)| {

@@ -19,7 +19,10 @@
 pub mod audit;
 pub mod score;
 
-use crate::Standing;
+use crate::{
+    Standing,
+    patience::{PatienceRules, Silence},
+};
 use audit::Outcome;
 use borsh::{BorshDeserialize, BorshSerialize};
 use score::{Presence, Score};
@@ -29,8 +32,8 @@ const DAY_MS: u64 = 86_400_000;
 /// What trust takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ReputationRules {
-    /// Silence after which a provider's copies do not count.
-    pub lost_after_ms: u64,
+    /// How long a silent provider is waited for.
+    pub patience: PatienceRules,
     /// Silence after which it is forgotten.
     pub forgotten_after_ms: u64,
     /// Audits and time until a provider is vetted.
@@ -57,7 +60,7 @@ pub struct ReputationRules {
 impl Default for ReputationRules {
     fn default() -> Self {
         Self {
-            lost_after_ms: 20_000,
+            patience: PatienceRules::default(),
             forgotten_after_ms: 7 * DAY_MS,
             vetting_audits: 100,
             vetting_ms: 21 * DAY_MS,
@@ -76,7 +79,9 @@ impl Default for ReputationRules {
 /// What a picture has to be told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Change {
-    /// It is silent.
+    /// It is silent, and waited for.
+    Silent,
+    /// It is waited for no more.
     Lost,
     /// It is heard again.
     Back,
@@ -92,7 +97,7 @@ pub enum Change {
 #[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
 pub struct Reputation {
     standing: Standing,
-    alive: bool,
+    silence: Silence,
     out: bool,
     heard_ms: u64,
     vetting_since_ms: u64,
@@ -108,7 +113,7 @@ impl Reputation {
     pub fn new(now_ms: u64, rules: &ReputationRules) -> Self {
         Self {
             standing: Standing::Vetting,
-            alive: true,
+            silence: Silence::Heard,
             out: false,
             heard_ms: now_ms,
             vetting_since_ms: now_ms,
@@ -154,7 +159,11 @@ impl Reputation {
 
     /// When to call [`Self::tick`] next.
     pub fn deadline_ms(&self, rules: &ReputationRules) -> u64 {
-        let patience_ms = if self.alive { rules.lost_after_ms } else { rules.forgotten_after_ms };
+        let patience_ms = match self.silence {
+            Silence::Heard => rules.patience.noticed_after_ms(),
+            Silence::Silent => rules.patience.lost_after_ms,
+            Silence::Lost => rules.forgotten_after_ms,
+        };
         let silent_ms = self.heard_ms.saturating_add(patience_ms).saturating_add(1);
         let suspended_ms = self.suspended_ms.map_or(u64::MAX, |since_ms| since_ms.saturating_add(rules.suspension_ms));
         silent_ms.min(suspended_ms)
@@ -167,7 +176,7 @@ impl Reputation {
             return changes;
         }
         self.heard_ms = now_ms;
-        if !std::mem::replace(&mut self.alive, true) {
+        if std::mem::replace(&mut self.silence, Silence::Heard) != Silence::Heard {
             changes.push(Change::Back);
         }
         changes
@@ -224,14 +233,15 @@ impl Reputation {
         }
         let silent_ms = now_ms.saturating_sub(self.heard_ms);
         let mut changes = Vec::new();
-        // It was there until its patience ran out, not until somebody looked.
-        if self.alive {
-            self.presence.until(now_ms.min(self.heard_ms.saturating_add(rules.lost_after_ms)), true);
+        // It was there until it was missed, not until somebody looked.
+        if self.silence == Silence::Heard {
+            self.presence.until(now_ms.min(self.heard_ms.saturating_add(rules.patience.noticed_after_ms())), true);
         }
         self.presence.until(now_ms, false);
-        if self.alive && silent_ms > rules.lost_after_ms {
-            self.alive = false;
-            changes.push(Change::Lost);
+        let silence = rules.patience.silence(silent_ms);
+        if silence > self.silence {
+            self.silence = silence;
+            changes.push(if silence == Silence::Lost { Change::Lost } else { Change::Silent });
         }
         if silent_ms > rules.forgotten_after_ms {
             self.out = true;

@@ -7,7 +7,8 @@ const HOUR_MS: u64 = 3_600_000;
 
 /// Beats every ten seconds would make a long test: an hour between beats, and patience for two.
 fn rules() -> ReputationRules {
-    ReputationRules { lost_after_ms: 2 * HOUR_MS, ..ReputationRules::default() }
+    let patience = PatienceRules { silent_after_ms: 2 * HOUR_MS, ..PatienceRules::default() };
+    ReputationRules { patience, ..ReputationRules::default() }
 }
 
 /// Lives `hours` hours from `from_ms` on, heard and audited well, and tells what changed.
@@ -35,9 +36,14 @@ fn silence_is_noticed_and_forgiven_and_in_the_end_forgotten() {
     let mut reputation = Reputation::new(0, &rules);
     assert_eq!(reputation.deadline_ms(&rules), 2 * HOUR_MS + 1);
     assert_eq!(reputation.tick(2 * HOUR_MS, &rules), []);
-    assert_eq!(reputation.tick(2 * HOUR_MS + 1, &rules), [Change::Lost]);
+    assert_eq!(reputation.tick(2 * HOUR_MS + 1, &rules), [Change::Silent]);
+    assert_eq!(reputation.deadline_ms(&rules), 6 * HOUR_MS + 1);
     assert_eq!(reputation.heard(5 * HOUR_MS, &rules), [Change::Back]);
-    let silent = reputation.tick(5 * HOUR_MS + rules.forgotten_after_ms + 1, &rules);
+    assert_eq!(reputation.tick(7 * HOUR_MS + 1, &rules), [Change::Silent]);
+    assert_eq!(reputation.tick(11 * HOUR_MS, &rules), []);
+    assert_eq!(reputation.tick(11 * HOUR_MS + 1, &rules), [Change::Lost]);
+    assert_eq!(reputation.heard(12 * HOUR_MS, &rules), [Change::Back]);
+    let silent = reputation.tick(12 * HOUR_MS + rules.forgotten_after_ms + 1, &rules);
     assert_eq!(silent, [Change::Lost, Change::Forgotten]);
     assert_eq!(reputation.heard(u64::MAX / 2, &rules), [], "it has to enter anew");
 }
@@ -93,7 +99,8 @@ fn whoever_does_not_get_better_is_out() {
     for day in 1..60 {
         changes.extend(reputation.heard(day * DAY_MS, &rules));
     }
-    let judged: Vec<_> = changes.into_iter().filter(|change| !matches!(change, Change::Lost | Change::Back)).collect();
+    let judged: Vec<_> =
+        changes.into_iter().filter(|change| !matches!(change, Change::Silent | Change::Lost | Change::Back)).collect();
     let again_ms = (3 + 37) * DAY_MS + rules.banned_ms;
     assert_eq!(judged, [Change::Trusted(Standing::Suspended), Change::Disqualified { again_ms }]);
 }
@@ -151,12 +158,12 @@ fn a_provider_grows_older_while_nobody_listens() {
 }
 
 proptest! {
-    /// Whatever happens, Lost and Back take turns, and nothing follows the end.
+    /// Whatever happens, silence grows until somebody is back, and nothing follows the end.
     #[test]
     fn a_record_is_consistent(steps in prop::collection::vec((0u8..6, 0u64..30 * HOUR_MS), 0..200)) {
         let rules = rules();
         let mut reputation = Reputation::new(0, &rules);
-        let (mut now_ms, mut alive, mut out) = (0, true, false);
+        let (mut now_ms, mut silence, mut out) = (0, Silence::Heard, false);
         for (step, later_ms) in steps {
             now_ms += later_ms;
             let changes = match step {
@@ -169,8 +176,9 @@ proptest! {
             for change in changes {
                 prop_assert!(!out);
                 match change {
-                    Change::Lost => prop_assert!(std::mem::replace(&mut alive, false)),
-                    Change::Back => prop_assert!(!std::mem::replace(&mut alive, true)),
+                    Change::Silent => prop_assert_eq!(std::mem::replace(&mut silence, Silence::Silent), Silence::Heard),
+                    Change::Lost => prop_assert!(std::mem::replace(&mut silence, Silence::Lost) < Silence::Lost),
+                    Change::Back => prop_assert!(std::mem::replace(&mut silence, Silence::Heard) > Silence::Heard),
                     Change::Trusted(standing) => prop_assert_eq!(standing, reputation.standing()),
                     Change::Disqualified { .. } | Change::Forgotten => out = true,
                 }
