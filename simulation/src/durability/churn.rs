@@ -62,6 +62,16 @@ impl Churn {
         self.session_h / (self.session_h + self.absence_h)
     }
 
+    /// Departures for a while, a second: those that last longer than `unnoticed_s` seconds.
+    pub fn leaving_per_s(&self, unnoticed_s: f64) -> f64 {
+        (-unnoticed_s * self.returning_per_s()).exp() / (self.session_h * 3_600.0)
+    }
+
+    /// Returns of one that is away, a second.
+    pub fn returning_per_s(&self) -> f64 {
+        1.0 / (self.absence_h * 3_600.0)
+    }
+
     /// Departures for good, a second.
     pub fn gone_per_s(&self) -> f64 {
         self.gone_per_year / (YEAR_H * 3_600.0)

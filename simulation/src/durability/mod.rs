@@ -6,7 +6,7 @@
 //!                     ▲ away, and back with all it held
 //! ```
 //!
-//! One cell is a Markov chain of how many of its copies are present and how many are away; the network's own rules give its
+//! One cell is a Markov chain of how many of its copies are present, silent and away; the network's own rules give its
 //! rates. What cannot happen in any simulation that ends is so reckoned exactly. Where it happens often enough to be seen,
 //! [`replay`] lets the real placement and repair code live through it, and a test compares both.
 //!
@@ -14,6 +14,7 @@
 //! |---|---|
 //! | [`churn`] | how disks come and go: measured elsewhere, with sources |
 //! | [`scheme`] | copies or coded pieces of a cell, and what becomes of them |
+//! | [`copies`] | copies by the network's patience and repair: present, silent, dead, away |
 //! | [`steady`] | the shares of time of a chain's states, without rounding away what is rare |
 //! | [`replay`] | the network's own code on disks that die fast |
 //! | [`table`] | the generated parts of `docs/storage.md` |
@@ -23,6 +24,7 @@
 //! shared a disk, which is worse than what happens.
 
 pub mod churn;
+pub mod copies;
 pub mod replay;
 pub mod scheme;
 pub mod steady;

@@ -1,7 +1,7 @@
 //! The network's own code on disks that die fast: what a chain says must be what happens.
 //!
 //! ```text
-//! a disk dies ─ 20 s ─▶ Lost ─▶ picture ─ each minute ─▶ repair's plan ─▶ copies on their way ─▶ Gained, or failed
+//! a disk dies ─▶ Silent ─ patience ─▶ Lost ─▶ picture ─ each minute ─▶ repair's plan ─▶ copies on their way ─▶ Gained, or failed
 //! ```
 //!
 //! The real picture, placement and repair run on a virtual clock. Disks live for an hour, not for years, so that cells are
@@ -12,9 +12,9 @@ use super::scheme::CELL_BYTES;
 use chainflix_placement::{
     Card, Event, Held, Picture, PictureConfig, PlaceTag, Standing,
     draw::Lot,
+    patience::PatienceRules,
     rehearsal,
     repair::{CopyOrder, Repair, RepairRules},
-    reputation::ReputationRules,
 };
 use chainflix_primitives::{AccountAddress, BlockHash, CellId, NodeId};
 use std::{
@@ -33,6 +33,8 @@ pub struct Trial {
     pub life_s: f64,
     /// How long it runs, in seconds.
     pub length_s: u64,
+    /// How long the dead are waited for.
+    pub patience: PatienceRules,
     /// Which of all possible ones.
     pub seed: u8,
 }
@@ -64,6 +66,7 @@ pub fn run(trial: &Trial) -> Seen {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Happening {
     Dies(u32),
+    Missed(u32),
     Noticed(u32),
     Arrives(usize),
 }
@@ -74,7 +77,7 @@ struct World {
     picture: Picture,
     repair: Repair,
     repair_rules: RepairRules,
-    notice_ms: u64,
+    patience: PatienceRules,
     /// Numbers of the disks that live.
     alive: Vec<u32>,
     entered: u32,
@@ -93,10 +96,10 @@ impl World {
         let mut world = Self {
             seed: BlockHash([trial.seed; 32]),
             life_ms: trial.life_s * 1e3,
-            picture: Picture::new(PictureConfig::default()),
+            picture: Picture::new(PictureConfig { patience: trial.patience, ..PictureConfig::default() }),
             repair: Repair::new(repair_rules),
             repair_rules,
-            notice_ms: ReputationRules::default().patience.silent_after_ms,
+            patience: trial.patience,
             alive: Vec::new(),
             entered: 0,
             disks: BTreeMap::new(),
@@ -121,6 +124,7 @@ impl World {
         {
             match happening {
                 Happening::Dies(disk) => self.die(at_ms, disk),
+                Happening::Missed(disk) => self.tell(at_ms, &Event::Silent(rehearsal::node(disk))),
                 Happening::Noticed(disk) => self.tell(at_ms, &Event::Lost(rehearsal::node(disk))),
                 Happening::Arrives(copy) => self.arrive(at_ms, copy),
             }
@@ -153,7 +157,8 @@ impl World {
 
     fn die(&mut self, at_ms: u64, disk: u32) {
         self.alive.retain(|other| *other != disk);
-        self.coming.push(Reverse((at_ms + self.notice_ms, Happening::Noticed(disk))));
+        self.coming.push(Reverse((at_ms + self.patience.noticed_after_ms(), Happening::Missed(disk))));
+        self.coming.push(Reverse((at_ms + self.patience.lost_after_ms, Happening::Noticed(disk))));
         self.enter(at_ms);
         let node = rehearsal::node(disk);
         for cell in self.disks.remove(&node).unwrap_or_default() {
@@ -241,14 +246,26 @@ mod tests {
 
     #[test]
     fn the_chain_says_what_happens_or_a_little_worse() {
-        for (life_s, hours, seed) in [(1_800.0, 4, 1), (1_800.0, 4, 2), (2_700.0, 8, 3)] {
+        let (none, some) =
+            (PatienceRules::none(20_000), PatienceRules { lost_after_ms: 300_000, ..PatienceRules::default() });
+        for (life_s, hours, patience, seed) in [
+            (1_800.0, 4, none, 1),
+            (1_800.0, 4, none, 2),
+            (2_700.0, 8, none, 3),
+            (1_800.0, 4, some, 4),
+            (2_700.0, 8, some, 5),
+        ] {
             // Few cells on each disk, so that nobody waits for a line.
-            let trial = Trial { providers: 600, cells: 1_200, life_s, length_s: hours * 3_600, seed };
+            let trial = Trial { providers: 600, cells: 1_200, life_s, length_s: hours * 3_600, patience, seed };
             let seen = run(&trial);
             let churn = Churn { gone_per_year: YEAR_H * 3_600.0 / life_s, session_h: f64::INFINITY, ..PAID };
-            let network = Network { providers: 300.0, held_bytes: 1e6, ..Network::default() };
+            let network = Network { providers: 300.0, held_bytes: 1e6, patience, ..Network::default() };
             let chain = Scheme::Copies { wanted: 3 }.outlook(&churn, &network).lost_per_s;
-            let ratio = seen.lost_per_s / chain;
+            // The second death must fall into the patience of the first, which is a fixed time here and exponential in the
+            // chain. At six hours and lives of years that is one part in ten thousand.
+            let deaths = 2.0 * patience.lost_after_ms as f64 / 1e3 / life_s;
+            let fixed = -(-deaths).exp_m1() * (1.0 + deaths) / deaths;
+            let ratio = seen.lost_per_s / (chain * fixed);
             // A copy that was begun for the second loss is soon done when the third comes; the chain forgets that.
             assert!(seen.lost >= 10 && (0.25..1.2).contains(&ratio), "{seen:?} against {chain:e}: {ratio}");
         }
@@ -256,7 +273,8 @@ mod tests {
 
     #[test]
     fn the_same_seed_loses_the_same() {
-        let trial = Trial { providers: 60, cells: 300, life_s: 1_800.0, length_s: 3_600, seed: 7 };
+        let patience = PatienceRules::none(20_000);
+        let trial = Trial { providers: 60, cells: 300, life_s: 1_800.0, length_s: 3_600, patience, seed: 7 };
         assert_eq!(run(&trial), run(&trial));
         assert_ne!(run(&trial), run(&Trial { seed: 8, ..trial }));
     }

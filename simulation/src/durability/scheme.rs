@@ -4,14 +4,15 @@
 //! begins anew. Repair takes turns as the network's own does: what has the least left comes first, and all of it together
 //! takes no more than the lines carry. Where they carry too little, those that lack least wait, as long as it takes; whoever
 //! still finds no turn is not mended at all.
+//!
+//! Copies are reckoned by the network's rules ([`super::copies`]). Of pieces an absence that is shorter than the patience
+//! is as if it were not, and nothing is mended before: nobody has built them.
 
-use super::{churn::Churn, steady};
-use chainflix_placement::{repair::RepairRules, reputation::ReputationRules, trim::TrimRules};
+use super::{churn::Churn, copies, steady};
+use chainflix_placement::{patience::PatienceRules, repair::RepairRules, trim::TrimRules};
 
 /// Bytes of a cell: a minute of 3 Mbit/s.
 pub const CELL_BYTES: f64 = 22_500_000.0;
-/// Copies of a cell, present and away together, beyond which no more are made here; nobody gets there.
-const COPIES_MAX: u8 = 12;
 /// A wait that nobody lives through, in seconds.
 const NEVER_S: f64 = 1e18;
 
@@ -41,8 +42,8 @@ pub struct Network {
     pub providers: f64,
     /// Bytes on each.
     pub held_bytes: f64,
-    /// Silence after which what lies on a disk is mended, in seconds. Shorter absences are as if they were not.
-    pub patience_s: f64,
+    /// How long silent disks are waited for.
+    pub patience: PatienceRules,
     /// How copies are made.
     pub repair: RepairRules,
     /// When surplus goes.
@@ -54,7 +55,7 @@ impl Default for Network {
         Self {
             providers: 20_000.0,
             held_bytes: 100e9,
-            patience_s: ReputationRules::default().patience.silent_after_ms as f64 / 1e3,
+            patience: PatienceRules::default(),
             repair: RepairRules::default(),
             trim: TrimRules::default(),
         }
@@ -79,19 +80,35 @@ pub struct Outlook {
     needed: u8,
 }
 
-/// Copies or pieces, present and away.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct State {
-    present: u8,
-    away: u8,
+/// Copies or pieces, by what is known of them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct State {
+    pub present: u8,
+    /// Away, waited for, and not in vain.
+    pub silent: u8,
+    /// Gone, and waited for in vain.
+    pub dead: u8,
+    /// Away, and not waited for any more.
+    pub away: u8,
 }
 
 /// A change of a state; `None` is the loss.
-struct Step {
-    to: Option<State>,
-    rate: f64,
+pub(super) struct Step {
+    pub to: Option<State>,
+    pub rate: f64,
     /// Times the cell's bytes that it moves.
-    moved: f64,
+    pub moved: f64,
+}
+
+impl State {
+    fn existing(self) -> u8 {
+        self.present + self.silent + self.away
+    }
+
+    /// This state, or the loss where it does not give the cell any more.
+    pub(super) fn exists(self, needed: u8) -> Option<Self> {
+        (self.existing() >= needed).then_some(self)
+    }
 }
 
 impl Scheme {
@@ -118,17 +135,17 @@ impl Scheme {
 
     /// What becomes of a cell of this scheme, if the whole network keeps its cells so.
     pub fn outlook(self, churn: &Churn, network: &Network) -> Outlook {
-        let mut life = Life { scheme: self, churn, network, waits_s: vec![0.0; usize::from(self.wanted())] };
+        let mut life = Life { scheme: self, churn, network, waits_s: vec![0.0; usize::from(self.wanted()) + 1] };
         let mut outlook = life.outlook();
         // Those that lack least wait first.
-        for present in (usize::from(self.needed())..usize::from(self.wanted())).rev() {
+        for turn in (usize::from(self.needed())..=usize::from(self.wanted())).rev() {
             if life.fits(&outlook) {
                 break;
             }
-            life.waits_s[present] = NEVER_S;
+            life.waits_s[turn] = NEVER_S;
             outlook = life.outlook();
             if life.fits(&outlook) {
-                outlook = life.shortest_wait(present);
+                outlook = life.shortest_wait(turn);
                 break;
             }
         }
@@ -143,18 +160,25 @@ impl Network {
         own.min(self.repair.total_bytes_per_s as f64 / self.providers) / self.held_bytes
     }
 
-    /// Seconds from a loss until it is mended, if nobody else is in line.
-    fn mend_s(&self, scheme: Scheme, present: u8) -> f64 {
-        let source = self.repair.source_bytes_per_s as f64;
-        let moving = match scheme {
-            Scheme::Copies { .. } => CELL_BYTES / source,
-            Scheme::Coded { needed, pieces, .. } => {
-                let written = f64::from(pieces - present - 1) / f64::from(needed);
-                CELL_BYTES / self.repair.target_bytes_per_s as f64 + written * CELL_BYTES / source
-            }
-        };
-        // On average half a window passes until the next plan.
-        self.patience_s + self.repair.window_ms as f64 / 2e3 + moving
+    /// Seconds from the time at which a copy is missed until it is made, if nobody else is in line.
+    pub(super) fn copying_s(&self) -> f64 {
+        self.planning_s() + CELL_BYTES / self.repair.source_bytes_per_s as f64
+    }
+
+    /// On average half a window passes until the next plan.
+    fn planning_s(&self) -> f64 {
+        self.repair.window_ms as f64 / 2e3
+    }
+
+    fn patience_s(&self) -> f64 {
+        self.patience.lost_after_ms as f64 / 1e3
+    }
+
+    /// Seconds from the loss of a piece until pieces are made anew, so many times the cell's bytes beside the one that is read.
+    fn rebuilding_s(&self, written: f64) -> f64 {
+        let read_s = CELL_BYTES / self.repair.target_bytes_per_s as f64;
+        let write_s = written * CELL_BYTES / self.repair.source_bytes_per_s as f64;
+        self.patience_s() + self.planning_s() + read_s + write_s
     }
 }
 
@@ -186,7 +210,7 @@ struct Life<'a> {
     scheme: Scheme,
     churn: &'a Churn,
     network: &'a Network,
-    /// Waits for a turn, in seconds, by the number of those present.
+    /// Waits for a turn, in seconds, by how many count; the last is for those that lack nothing for good.
     waits_s: Vec<f64>,
 }
 
@@ -195,14 +219,14 @@ impl Life<'_> {
         outlook.moved_per_s <= self.network.line_per_s(self.churn) * outlook.stored * (1.0 + 1e-9)
     }
 
-    /// The outlook with the shortest wait of those with `present` that the lines can carry.
-    fn shortest_wait(&mut self, present: usize) -> Outlook {
+    /// The outlook with the shortest wait for `turn` that the lines can carry.
+    fn shortest_wait(&mut self, turn: usize) -> Outlook {
         let (mut low, mut high) = (1.0_f64, NEVER_S);
         let mut best = None;
         // To a thousandth.
         for _ in 0..16 {
             let middle = (low * high).sqrt();
-            self.waits_s[present] = middle;
+            self.waits_s[turn] = middle;
             let outlook = self.outlook();
             if self.fits(&outlook) {
                 (high, best) = (middle, Some(outlook));
@@ -211,7 +235,7 @@ impl Life<'_> {
             }
         }
         best.unwrap_or_else(|| {
-            self.waits_s[present] = high;
+            self.waits_s[turn] = high;
             self.outlook()
         })
     }
@@ -234,12 +258,12 @@ impl Life<'_> {
             stored: 0.0,
             moved_per_s: 0.0,
             unplayable: 0.0,
-            existing: vec![0.0; usize::from(COPIES_MAX.max(self.scheme.wanted())) + 1],
+            existing: vec![0.0; usize::from(copies::COPIES_MAX.max(self.scheme.wanted())) + 1],
             waits: self.waits_s.iter().any(|wait_s| *wait_s > 0.0),
             needed,
         };
         for ((state, steps), share) in states.iter().zip(&steps).zip(shares) {
-            let existing = state.present + state.away;
+            let existing = state.existing();
             outlook.lost_per_s +=
                 share * steps.iter().filter(|step| step.to.is_none()).map(|step| step.rate).sum::<f64>();
             outlook.moved_per_s += share * steps.iter().map(|step| step.rate * step.moved).sum::<f64>();
@@ -252,65 +276,53 @@ impl Life<'_> {
 
     /// All states in which the cell exists; the first is the one in which nothing lacks.
     fn states(&self) -> Vec<State> {
-        let most = match self.scheme {
-            Scheme::Copies { .. } => COPIES_MAX,
-            Scheme::Coded { pieces, .. } => pieces,
+        let (needed, pieces) = match self.scheme {
+            Scheme::Copies { wanted } => return copies::states(wanted),
+            Scheme::Coded { needed, pieces, .. } => (needed, pieces),
         };
-        let first = State { present: self.scheme.wanted(), away: 0 };
-        let of = |existing: u8| (0..=existing).map(move |away| State { present: existing - away, away });
-        let others = (self.scheme.needed()..=most).rev().flat_map(of).filter(|state| *state != first);
-        std::iter::once(first).chain(others).collect()
+        let of =
+            |existing: u8| (0..=existing).map(move |away| State { present: existing - away, away, ..State::default() });
+        (needed..=pieces).rev().flat_map(of).collect()
     }
 
     fn steps(&self, state: State) -> Vec<Step> {
-        let State { present, away } = state;
-        let exists = |to: State| (to.present + to.away >= self.scheme.needed()).then_some(to);
-        let step = |to, rate| Step { to, rate, moved: 0.0 };
-        let (gone, hour) = (self.churn.gone_per_s(), 3_600.0);
+        let wait_s = |turn: u8| self.waits_s.get(usize::from(turn)).copied().unwrap_or_default();
+        match self.scheme {
+            Scheme::Copies { wanted } => {
+                copies::steps(state, wanted, self.churn, self.network, wait_s(copies::turn(state, wanted)))
+            }
+            Scheme::Coded { needed, pieces, rebuild_at } => {
+                let mut steps = self.coming_and_going(state, needed);
+                if (needed..=rebuild_at.min(pieces - 1)).contains(&state.present) {
+                    // Whoever rebuilds reads the cell and keeps a piece. Pieces that come back later are there twice, and go.
+                    let written = f64::from(pieces - state.present - 1) / f64::from(needed);
+                    let rate = 1.0 / (self.network.rebuilding_s(written) + wait_s(state.present));
+                    let whole = State { present: pieces, ..State::default() };
+                    steps.push(Step { to: Some(whole), rate, moved: 1.0 + written });
+                }
+                steps
+            }
+        }
+    }
+
+    /// Pieces that leave, come back and go for good.
+    fn coming_and_going(&self, state: State, needed: u8) -> Vec<Step> {
+        let State { present, away, .. } = state;
+        let step = |to: State, rate| Step { to: to.exists(needed), rate, moved: 0.0 };
+        let gone = self.churn.gone_per_s();
         let mut steps = Vec::new();
         if present > 0 {
-            let rate = f64::from(present);
-            steps.push(step(exists(State { present: present - 1, away }), rate * gone));
-            let left = State { present: present - 1, away: away + 1 };
-            steps.push(step(Some(left), rate * self.leaving_per_s()));
+            let (rest, rate) = (State { present: present - 1, ..state }, f64::from(present));
+            steps.push(step(rest, rate * gone));
+            let leaving = self.churn.leaving_per_s(self.network.patience_s());
+            steps.push(step(State { away: away + 1, ..rest }, rate * leaving));
         }
         if away > 0 {
-            let rate = f64::from(away);
-            steps.push(step(exists(State { present, away: away - 1 }), rate * gone));
-            let back = State { present: present + 1, away: away - 1 };
-            steps.push(step(Some(back), rate / (self.churn.absence_h * hour)));
-        }
-        steps.extend(self.mending(state));
-        if matches!(self.scheme, Scheme::Copies { wanted } if present > wanted) {
-            let rest = State { present: self.scheme.wanted(), away };
-            steps.push(step(Some(rest), 1e3 / self.network.trim.delay_ms as f64));
+            let (rest, rate) = (State { away: away - 1, ..state }, f64::from(away));
+            steps.push(step(rest, rate * gone));
+            steps.push(step(State { present: present + 1, ..rest }, rate * self.churn.returning_per_s()));
         }
         steps
-    }
-
-    /// Absences that repair notices: the others end before.
-    fn leaving_per_s(&self) -> f64 {
-        let Churn { session_h, absence_h, .. } = *self.churn;
-        (-self.network.patience_s / (absence_h * 3_600.0)).exp() / (session_h * 3_600.0)
-    }
-
-    fn mending(&self, state: State) -> Option<Step> {
-        let State { present, away } = state;
-        if present < self.scheme.needed() || present >= self.scheme.wanted() {
-            return None;
-        }
-        let (to, moved) = match self.scheme {
-            Scheme::Copies { .. } if present + away >= COPIES_MAX => return None,
-            Scheme::Copies { .. } => (State { present: present + 1, away }, 1.0),
-            Scheme::Coded { rebuild_at, .. } if present > rebuild_at => return None,
-            // Whoever rebuilds reads the cell and keeps a piece. Pieces that come back later are there twice, and go.
-            Scheme::Coded { needed, pieces, .. } => {
-                let written = f64::from(pieces - present - 1) / f64::from(needed);
-                (State { present: pieces, away: 0 }, 1.0 + written)
-            }
-        };
-        let rate = 1.0 / (self.network.mend_s(self.scheme, present) + self.waits_s[usize::from(present)]);
-        Some(Step { to: Some(to), rate, moved })
     }
 }
 
@@ -340,8 +352,9 @@ mod tests {
     fn three_copies_are_lost_as_the_formula_for_mirrors_says() {
         let churn = Churn { session_h: f64::INFINITY, ..churn::PAID };
         // Lines for everybody.
-        let network = Network { held_bytes: 1e6, ..Network::default() };
-        let (gone, mend) = (churn.gone_per_s(), network.mend_s(Scheme::Copies { wanted: 3 }, 1));
+        let patience = PatienceRules::none(1);
+        let network = Network { held_bytes: 1e6, patience, ..Network::default() };
+        let (gone, mend) = (churn.gone_per_s(), network.copying_s());
         let expected = 3.0 * gone * (2.0 * gone * mend) * (gone * mend);
         let lost = Scheme::Copies { wanted: 3 }.outlook(&churn, &network).lost_per_s;
         assert!((lost / expected - 1.0).abs() < 1e-4, "{lost:e}, not {expected:e}");
@@ -350,7 +363,8 @@ mod tests {
     #[test]
     fn what_goes_at_once_takes_all_copies_by_chance() {
         let churn = Churn { session_h: f64::INFINITY, ..churn::PAID };
-        let network = Network { held_bytes: 1e6, ..Network::default() };
+        let patience = PatienceRules::none(1);
+        let network = Network { held_bytes: 1e6, patience, ..Network::default() };
         let outlook = Scheme::Copies { wanted: 3 }.outlook(&churn, &network);
         assert!((outlook.film_lost_at_once(1.0, 0.1) / 1e-3 - 1.0).abs() < 1e-3);
         // Seven of ten, and more.

@@ -5,6 +5,7 @@ use super::{
     replay::{self, Trial},
     scheme::{Network, Outlook, Scheme},
 };
+use chainflix_placement::patience::PatienceRules;
 use std::fmt::Write as _;
 
 /// Cells of a film: two hours.
@@ -15,8 +16,8 @@ const YEARS: f64 = 5.0;
 const FLOOR: Scheme = Scheme::Copies { wanted: 3 };
 /// What decision 0009 is about.
 const BEST: Scheme = Scheme::Coded { needed: 4, pieces: 10, rebuild_at: 7 };
-/// A patience that outlasts nearly all absences, in seconds: six hours.
-const LONG_S: f64 = 21_600.0;
+/// Milliseconds of an hour.
+const HOUR_MS: u64 = 3_600_000;
 /// Parts of all disks that go at once, in percent.
 const AT_ONCE: [f64; 4] = [0.1, 1.0, 5.0, 20.0];
 /// What Storj pays since December 2023, in dollars: for a terabyte stored for a month, and for one that repair moves.
@@ -93,18 +94,23 @@ fn at_once(network: &Network) -> String {
 /// The chain beside the network's own code, where disks die so fast that losses can be counted.
 fn check() -> String {
     let mut table = String::from(
-        "| mean life of a disk | lost by the chain, a cell and hour | lost by the network's own code | losses counted |\n\
-         |--:|--:|--:|--:|\n",
+        "| mean life of a disk | repair waits | lost by the chain, a cell and hour | lost by the network's own code | losses \
+         counted |\n|--:|---|--:|--:|--:|\n",
     );
-    for (minutes, hours) in [(30.0, 4), (45.0, 12), (60.0, 24)] {
+    let none = ("20 s", PatienceRules::none(20_000));
+    let some = ("5 min, if two are heard", PatienceRules { lost_after_ms: 300_000, ..PatienceRules::default() });
+    for (minutes, hours, (waits, patience)) in
+        [(30.0, 4, none), (45.0, 12, none), (60.0, 24, none), (30.0, 4, some), (45.0, 12, some), (60.0, 24, some)]
+    {
         let life_s = 60.0 * minutes;
-        let seen = replay::run(&Trial { providers: 600, cells: 1_200, life_s, length_s: hours * 3_600, seed: 1 });
+        let length_s = hours * 3_600;
+        let seen = replay::run(&Trial { providers: 600, cells: 1_200, life_s, length_s, patience, seed: 1 });
         let churn = Churn { gone_per_year: YEAR_S / life_s, session_h: f64::INFINITY, ..PAID };
-        let network = Network { held_bytes: 1e6, ..Network::default() };
+        let network = Network { held_bytes: 1e6, patience, ..Network::default() };
         let chain = FLOOR.outlook(&churn, &network);
         let _ = writeln!(
             table,
-            "| {minutes} min | {} | {} | {} |",
+            "| {minutes} min | {waits} | {} | {} | {} |",
             small(chain.lost_per_s * 3_600.0),
             small(seen.lost_per_s * 3_600.0),
             seen.lost,
@@ -113,36 +119,52 @@ fn check() -> String {
     table
 }
 
-/// What it would change to wait for those who are away.
+/// What it changes to wait for those who are silent, with and without a hard minimum.
 fn patience() -> String {
     let mut table = String::from(
-        "| repair waits | 3 copies, paid disks: moved a year | film lost in 5 years | 3 copies, volunteers: moved a year | film \
-         lost in 5 years | 4 of 10 pieces, paid disks: moved a year | film lost in 5 years |\n|---|--:|--:|--:|--:|--:|--:|\n",
+        "| repair waits | but not below | paid disks: copies of a cell | moved a year | film lost in 5 years | after a pay cut | \
+         volunteers: copies of a cell | moved a year | film lost in 5 years |\n|---|---|--:|--:|--:|--:|--:|--:|--:|\n",
     );
-    let today_s = Network::default().patience_s;
-    for (name, patience_s) in [("20 s (the rule)", today_s), ("1 h", 3_600.0), ("6 h", LONG_S), ("1 day", 86_400.0)] {
-        let network = Network { patience_s, ..Network::default() };
-        let _ = write!(table, "| {name} |");
-        for (scheme, churn) in [(FLOOR, PAID), (FLOOR, VOLUNTEERS), (BEST, PAID)] {
-            let outlook = scheme.outlook(&churn, &network);
-            let _ = write!(table, " {:.1} × | {} |", outlook.moved_per_s * YEAR_S, small(lost(&outlook)));
-        }
-        table.push('\n');
+    let rule = PatienceRules::default();
+    let without = |patience| PatienceRules { reachable_min: 0, ..patience };
+    let of = |hours: u64| PatienceRules { lost_after_ms: hours * HOUR_MS, ..rule };
+    for (name, patience) in [
+        ("20 s (as it was)", without(PatienceRules::none(20_000))),
+        ("1 h", without(of(1))),
+        ("1 h", of(1)),
+        ("6 h", without(of(6))),
+        ("6 h (the rule)", rule),
+        ("1 day", without(of(24))),
+        ("1 day", of(24)),
+    ] {
+        let network = Network { patience, ..Network::default() };
+        let [paid, cut, volunteers] = [PAID, CUT, VOLUNTEERS].map(|churn| FLOOR.outlook(&churn, &network));
+        let bound = if patience.reachable_min == 0 { "" } else { "2 heard" };
+        let _ = writeln!(
+            table,
+            "| {name} | {bound} | {:.2} | {:.1} × | {} | {} | {:.2} | {:.1} × | {} |",
+            paid.stored,
+            paid.moved_per_s * YEAR_S,
+            small(lost(&paid)),
+            small(lost(&cut)),
+            volunteers.stored,
+            volunteers.moved_per_s * YEAR_S,
+            small(lost(&volunteers)),
+        );
     }
     table
 }
 
-/// Copies and pieces side by side, with a long patience: without it most of what repair moves is for nothing.
+/// Copies and pieces side by side.
 fn coding(network: &Network) -> String {
-    let network = Network { patience_s: LONG_S, ..*network };
     let mut table = String::from(
         "| a cell lies as | stored | repair moves, a year | dollars for a TB of films, a month | lost in 5 years: paid disks | after \
          a pay cut | volunteers | 1 % gone at once | 5 % gone at once | sources of a cell | pays after |\n\
          |---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|\n",
     );
-    let whole = FLOOR.outlook(&PAID, &network);
+    let whole = FLOOR.outlook(&PAID, network);
     for scheme in SCHEMES {
-        let [paid, cut, volunteers] = [PAID, CUT, VOLUNTEERS].map(|churn| scheme.outlook(&churn, &network));
+        let [paid, cut, volunteers] = [PAID, CUT, VOLUNTEERS].map(|churn| scheme.outlook(&churn, network));
         let _ = writeln!(
             table,
             "| {} | {:.2} × | {:.1} × | {:.2} | {} | {} | {} | {} | {} | {} | {} |",
