@@ -3,11 +3,15 @@
 //! ```text
 //! viewer asks for a cell ─▶ holders that serve ┐   weight = nearness × free slots
 //!                           viewers that have it ┘   the draw depends on seed, viewer and cell
+//!                           ranking  a b c d …        of two neighbours that are equally near, the one with the larger part
+//!                           named    b a d c …        of its slots free comes first
 //! ```
 //!
-//! Neither viewer nor provider can choose the other: the seed is a block hash that was not known when keys were made. Viewers
-//! that watched a cell may serve it ([`Sharer`]); so a flash crowd brings its own uplinks. Whoever is full is named only when
-//! everybody is. Nobody is served by his own account.
+//! Neither viewer nor provider can choose the other: the seed is a block hash that was not known when keys were made. The
+//! better of two that a seed drew keeps a crowd nearly even (Mitzenmacher, "The power of two choices in randomized load
+//! balancing", 2001), where the freest of all would be known to everybody beforehand. Viewers that watched a cell may serve
+//! it ([`Sharer`]); so a flash crowd brings its own uplinks. Whoever is full comes first only when everybody is. Nobody is
+//! served by his own account.
 //!
 //! Bounded: a cell remembers its newest [`SourceRules::sharers_per_cell`] sharers, and all together
 //! [`SourceRules::sharers_max`]; the oldest make room.
@@ -133,20 +137,19 @@ impl Sources {
         let holders = holders.into_iter().flat_map(|cell| cell.holders()).filter_map(|index| picture.provider(index));
         let holders = holders.filter(|provider| provider.serves() && provider.account != ask.viewer);
         let holder = |provider: &Provider| {
-            let weight = self.weight(&provider.node, provider.slots, provider.region, ask);
-            (lot.arrival(provider.key, weight), provider.node)
+            self.runner(lot, provider.key, provider.node, provider.slots, provider.region.distance(&ask.region))
         };
         let sharers = self.sharers.get(ask.cell).into_iter().flatten();
         let sharers = sharers.filter(|sharer| sharer.until_ms > now_ms && sharer.account != ask.viewer);
         let sharer = |sharer: &Sharer| {
-            let weight = self.weight(&sharer.node, sharer.slots, sharer.region, ask);
-            (lot.arrival(runner(&sharer.node.0), weight), sharer.node)
+            self.runner(lot, runner(&sharer.node.0), sharer.node, sharer.slots, sharer.region.distance(&ask.region))
         };
-        let mut ranked: Vec<(f64, NodeId)> = holders.map(holder).chain(sharers.map(sharer)).collect();
-        ranked.retain(|(_, node)| !ask.excluded.contains(node));
-        ranked.sort_by(|one, other| one.0.total_cmp(&other.0).then(one.1.cmp(&other.1)));
+        let mut ranked: Vec<Runner> = holders.map(holder).chain(sharers.map(sharer)).collect();
+        ranked.retain(|runner| !ask.excluded.contains(&runner.node));
+        ranked.sort_by(|one, other| one.arrival.total_cmp(&other.arrival).then(one.node.cmp(&other.node)));
+        balance(&mut ranked);
         let mut named = Vec::with_capacity(most.min(ranked.len()));
-        for (_, node) in ranked {
+        for Runner { node, .. } in ranked {
             // A provider may also share what it watched.
             if named.len() < most && !named.contains(&node) {
                 named.push(node);
@@ -155,17 +158,42 @@ impl Sources {
         named
     }
 
-    fn weight(&self, node: &NodeId, slots: u16, region: Region, ask: &Ask<'_>) -> u64 {
-        let load = self.loads.get(node).copied().unwrap_or_default();
-        let nearness = match region.distance(&ask.region) {
+    fn runner(&self, lot: Lot, key: u64, node: NodeId, slots: u16, distance: Distance) -> Runner {
+        let load = self.loads.get(&node).copied().unwrap_or_default();
+        let nearness = match distance {
             Distance::Same => self.rules.nearness[0],
             Distance::Country => self.rules.nearness[1],
             Distance::Far => self.rules.nearness[2],
         };
+        let free = slots.saturating_sub(load);
         // A free slot far away is better than none nearby.
-        match slots.saturating_sub(load) {
-            0 => 1,
-            free => u64::from(free) * nearness * FREE,
+        let weight = if free == 0 { 1 } else { u64::from(free) * nearness * FREE };
+        Runner { arrival: lot.arrival(key, weight), node, nearness, free, slots }
+    }
+}
+
+/// A source in the ranking.
+struct Runner {
+    arrival: f64,
+    node: NodeId,
+    nearness: u64,
+    free: u16,
+    slots: u16,
+}
+
+impl Runner {
+    /// Whether it is as near as another, and has a larger part of its slots free.
+    fn goes_before(&self, other: &Self) -> bool {
+        let part = |one: &Self, other: &Self| u32::from(one.free) * u32::from(other.slots);
+        self.nearness == other.nearness && part(self, other) > part(other, self)
+    }
+}
+
+/// Goes down the ranking once: whoever is behind and freer goes before his neighbour, who meets the next one then.
+fn balance(ranked: &mut [Runner]) {
+    for at in 1..ranked.len() {
+        if ranked[at].goes_before(&ranked[at - 1]) {
+            ranked.swap(at - 1, at);
         }
     }
 }

@@ -110,6 +110,64 @@ fn a_flash_crowd_is_carried_by_copies_and_viewers_together() {
     assert!(crowd > 300);
 }
 
+/// Lets a crowd be served by eight copies until three of four slots are taken, and answers the smallest and the largest part
+/// of its slots that a source has taken, in percent.
+fn crowd(seed: u8, first: impl Fn(&Sources, &Picture, &Ask<'_>, &BlockHash) -> NodeId) -> (u32, u32) {
+    let (picture, film, seed) = (picture(8), cell(0), BlockHash([seed; 32]));
+    let mut sources = Sources::new(SourceRules::default());
+    let all = holders(&picture, &film);
+    let slots: u32 = all.iter().map(|(_, _, slots)| u32::from(*slots)).sum();
+    for number in 0..slots * 3 / 4 {
+        let named = first(&sources, &picture, &ask(&film, number, Region::UNKNOWN), &seed);
+        sources.begun(named);
+    }
+    let taken = all.iter().map(|(node, _, slots)| {
+        u32::from(sources.loads.get(node).copied().unwrap_or_default()) * 100 / u32::from(*slots)
+    });
+    let taken: Vec<u32> = taken.collect();
+    (*taken.iter().min().unwrap(), *taken.iter().max().unwrap())
+}
+
+#[test]
+fn the_better_of_two_spreads_a_crowd_more_evenly_than_the_draw_alone() {
+    let (mut drawn, mut balanced) = ((0, 0), (0, 0));
+    for seed in 0..32 {
+        // As it was: the earliest of the draw.
+        let (least, most) = crowd(seed, |sources, picture, ask, seed| {
+            let lot = Lot::new("chainflix 2026 source weighted draw v1", seed, &[&ask.viewer.0, &ask.cell.0]);
+            let row = picture.cell(picture.find_cell(ask.cell).unwrap()).unwrap();
+            let runners = row
+                .holders()
+                .map(|index| picture.provider(index).unwrap())
+                .map(|provider| sources.runner(lot, provider.key, provider.node, provider.slots, Distance::Far));
+            runners.min_by(|one, other| one.arrival.total_cmp(&other.arrival)).unwrap().node
+        });
+        drawn = (drawn.0 + least, drawn.1 + most);
+        let (least, most) = crowd(seed, |sources, picture, ask, seed| sources.name(0, picture, seed, ask, 1)[0]);
+        balanced = (balanced.0 + least, balanced.1 + most);
+    }
+    let spread = |(least, most): (u32, u32)| (most - least) / 32;
+    // 56 to 92 % by the draw, 66 to 81 % by the better of two.
+    assert!(spread(balanced) * 2 < spread(drawn), "{drawn:?} against {balanced:?}");
+}
+
+#[test]
+fn the_better_of_two_is_still_the_seeds() {
+    let (picture, film) = (picture(8), cell(0));
+    let mut sources = Sources::new(SourceRules::default());
+    let free = holders(&picture, &film)[0].0;
+    holders(&picture, &film)[1..].iter().for_each(|(node, _, _)| sources.begun(*node));
+    let name = |seed: u8| sources.name(0, &picture, &BlockHash([seed; 32]), &ask(&film, 1, Region::UNKNOWN), 8);
+    let first = (0..=255).filter(|seed| name(*seed)[0] == free).count();
+    // It comes first where it is drawn first or second.
+    assert!((16..160).contains(&first), "the only idle one of eight is first {first} times of 256");
+    let mut all = name(0);
+    all.sort_unstable();
+    let mut known: Vec<NodeId> = holders(&picture, &film).iter().map(|(node, _, _)| *node).collect();
+    known.sort_unstable();
+    assert_eq!(all, known, "nobody is left out");
+}
+
 #[test]
 fn sharers_expire_and_are_bounded() {
     let (picture, film) = (picture(1), cell(0));
