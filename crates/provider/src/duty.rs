@@ -1,4 +1,4 @@
-//! What a provider is ready to do now: by the hour, and by its owner's wish to leave.
+//! What a provider is ready to do now: by the hour, by its owner's wish to leave, and by what it can read.
 
 use crate::uplink::QuietHours;
 use chainflix_overlay::{Clock, control::ProviderMode};
@@ -6,7 +6,10 @@ use chainflix_primitives::NodeId;
 use chrono::{Local, TimeZone as _};
 use std::{
     collections::HashMap,
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{
+        Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 /// Shared by all that ask whether to begin something.
@@ -15,6 +18,8 @@ pub(crate) struct Duty {
     quiet_hours: Option<QuietHours>,
     controllers: Vec<NodeId>,
     wish: Mutex<Wish>,
+    /// Nothing that it holds can be read for now.
+    unable: AtomicBool,
     clock: Clock,
 }
 
@@ -31,10 +36,12 @@ struct Wish {
 impl Duty {
     /// `leaving` is what the owner wished before the last restart.
     pub fn new(quiet_hours: Option<QuietHours>, controllers: Vec<NodeId>, leaving: bool, clock: Clock) -> Self {
-        Self { quiet_hours, controllers, wish: Mutex::new(Wish { leaving, ..Wish::default() }), clock }
+        let wish = Mutex::new(Wish { leaving, ..Wish::default() });
+        Self { quiet_hours, controllers, wish, unable: AtomicBool::new(false), clock }
     }
 
-    /// Who leaves does so in quiet hours, too: others wait for it.
+    /// Who leaves does so in quiet hours, too: others wait for it. Who cannot read what it holds is quiet: its copies count
+    /// for now, and nobody is sent to it.
     pub fn mode(&self) -> ProviderMode {
         if self.wish().leaving {
             return ProviderMode::Leaving;
@@ -43,7 +50,7 @@ impl Duty {
         let now_ms = i64::try_from(self.clock.now_ms()).unwrap_or(i64::MAX);
         let time = Local.timestamp_millis_opt(now_ms).earliest().map(|now| now.time());
         let quiet = self.quiet_hours.zip(time).is_some_and(|(hours, time)| hours.contain(time));
-        if quiet { ProviderMode::Quiet } else { ProviderMode::Open }
+        if quiet || self.unable.load(Ordering::Relaxed) { ProviderMode::Quiet } else { ProviderMode::Open }
     }
 
     /// The owner wants to leave, or to stay after all.
@@ -52,6 +59,11 @@ impl Duty {
         if wish.leaving != leaving {
             *wish = Wish { leaving, number: wish.number + 1, needed: HashMap::new() };
         }
+    }
+
+    /// Whether nothing that it holds can be read for now.
+    pub fn set_unable(&self, unable: bool) {
+        self.unable.store(unable, Ordering::Relaxed);
     }
 
     /// The number of the wish to leave; `None` for who stays.
@@ -89,10 +101,7 @@ impl Duty {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    };
+    use std::sync::{Arc, atomic::AtomicU64};
 
     #[test]
     fn the_hour_decides_until_the_owner_leaves() {
@@ -106,6 +115,10 @@ mod tests {
         let duty = Duty::new(Some(hours), controllers.clone(), false, Clock::by_hand(now_ms.clone()));
         assert_eq!((duty.mode(), duty.leaving()), (ProviderMode::Quiet, None));
         now_ms.store(at(6, 0), Ordering::Relaxed);
+        assert_eq!(duty.mode(), ProviderMode::Open);
+        duty.set_unable(true);
+        assert_eq!(duty.mode(), ProviderMode::Quiet);
+        duty.set_unable(false);
         assert_eq!(duty.mode(), ProviderMode::Open);
         duty.set_leaving(true);
         assert_eq!((duty.mode(), duty.needed_cells()), (ProviderMode::Leaving, None));

@@ -1,4 +1,4 @@
-//! Keeps sealed cells on a disk, serves them under grants, and signs receipts for what it served.
+//! Keeps sealed cells on disks and in object stores, serves them under grants, and signs receipts for what it served.
 //!
 //! ```text
 //! controller ── store/1: put ─────────▶ intake ──▶ ┌───────┐
@@ -14,8 +14,9 @@
 //! for its own node, in time by its own clock. Every 16 KiB is checked against the cell's name before it leaves, so a
 //! rotten disk costs the provider a cell and not its standing. A restart keeps what was durable and tells the controllers
 //! again. It sends no more than its owner allows, rests in quiet hours, reads everything again for rotten bits, takes a
-//! disk that vanishes as news, and leaves only when others have what it held. A viewer's node [shares](Sharing) what it
-//! watched in the same way. Left out: possession checks by others, choosing what to keep.
+//! disk that vanishes as news, waits for an object store that is silent, and leaves only when others have what it held. A
+//! viewer's node [shares](Sharing) what it watched in the same way. Left out: possession checks by others, choosing what to
+//! keep.
 
 mod admission;
 mod announcer;
@@ -34,7 +35,7 @@ pub use grant::GrantPolicy;
 pub use provider::{Provider, ProviderConfig, ProviderStatus};
 pub use sharing::Sharing;
 pub use signed::EvidenceError;
-pub use store::{Store, StoreFolder, StoreOpenError, Usage};
+pub use store::{SilentBucket, Store, StoreBucket, StoreFolder, StoreOpenError, Usage};
 pub use uplink::{QuietHours, QuietHoursError};
 
 #[cfg(test)]

@@ -183,7 +183,7 @@ impl Provider {
             };
             tasks.spawn(announcer.run());
         }
-        tasks.spawn(watch_folders(store.clone(), LOOK));
+        tasks.spawn(watch_folders(store.clone(), duty.clone(), LOOK));
         let scrubbed = Arc::new(ScrubCounts::default());
         if config.scrub_bytes_per_s > 0 {
             let (bytes_per_s, counts) = (config.scrub_bytes_per_s, scrubbed.clone());

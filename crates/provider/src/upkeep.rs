@@ -1,14 +1,17 @@
 //! Looks after the store: folders that come and go, bits that rot.
 //!
 //! ```text
-//! every few seconds ─▶ Store::look      which folders are there, what their disks have left
+//! every few seconds ─▶ Store::look      which folders and object stores are there, what their disks have left
 //! all the time      ─▶ next cell ─▶ read a MiB, check, pause ─▶ … ─▶ whole, or dropped ─▶ the controllers have it copied
 //! ```
 //!
 //! Scrubbing reads slowly, so that viewers do not notice: a store of 200 GB is looked through in a little more than a day. After a
 //! restart it begins at a random cell, or a provider that restarts often would only ever see its first ones.
 
-use crate::store::{ReadError, Store};
+use crate::{
+    duty::Duty,
+    store::{ReadError, Store},
+};
 use chainflix_primitives::CellId;
 use std::{
     sync::{
@@ -28,16 +31,17 @@ const STEP_CHUNKS: u64 = 64;
 /// Pause when there is nothing to read, or the disk says no.
 const IDLE: Duration = Duration::from_secs(30);
 
-/// Calls [`Store::look`] until it is aborted.
-pub(crate) async fn watch_folders(store: Arc<Store>, every: Duration) {
+/// Calls [`Store::look`] until it is aborted, and lets nobody be sent here while nothing can be read.
+pub(crate) async fn watch_folders(store: Arc<Store>, duty: Arc<Duty>, every: Duration) {
     let mut ticks = interval(every);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         ticks.tick().await;
-        let store = store.clone();
-        if spawn_blocking(move || store.look()).await.is_err() {
+        let looked = store.clone();
+        if spawn_blocking(move || looked.look()).await.is_err() {
             warn!("looking at the folders failed");
         }
+        duty.set_unable(store.serves_nothing());
     }
 }
 

@@ -36,23 +36,28 @@ pub(super) struct Folder {
     pub lock: Option<File>,
 }
 
-/// The list of folders, in the first of them.
+/// The list of folders and object stores, in the first folder.
 const FOLDERS: &str = "folders";
 
-/// Writes down which folders a store has, and answers which of them it had before.
-pub(super) fn remember(folders: &[StoreFolder]) -> Result<Vec<PathBuf>, StoreOpenError> {
-    let Some((first, others @ [_, ..])) = folders.split_first() else { return Ok(Vec::new()) };
-    let path = first.path.join(FOLDERS);
-    let disk = |source| StoreOpenError::Disk { path: path.clone(), source };
-    fs::create_dir_all(&first.path).map_err(disk)?;
-    let known = match fs::read_to_string(&path) {
-        Ok(text) => text.lines().map(PathBuf::from).collect(),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
-        Err(error) => return Err(disk(error)),
-    };
-    let list: String = others.iter().map(|folder| format!("{}\n", folder.path.display())).collect();
-    fs::write(&path, list).map_err(disk)?;
-    Ok(known)
+/// What else the store in the folder `first` had before: folders, and names of object stores.
+pub(super) fn known(first: &Path) -> Result<Vec<PathBuf>, StoreOpenError> {
+    let path = first.join(FOLDERS);
+    match fs::read_to_string(&path) {
+        Ok(text) => Ok(text.lines().map(PathBuf::from).collect()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
+        Err(source) => Err(StoreOpenError::Disk { path, source }),
+    }
+}
+
+/// Writes down what the store in the folder `first` has beside it.
+pub(super) fn remember(first: &Path, others: &[PathBuf]) -> Result<(), StoreOpenError> {
+    if others.is_empty() {
+        return Ok(());
+    }
+    let path = first.join(FOLDERS);
+    let list: String = others.iter().map(|other| format!("{}\n", other.display())).collect();
+    let written = fs::create_dir_all(first).and_then(|()| fs::write(&path, list));
+    written.map_err(|source| StoreOpenError::Disk { path, source })
 }
 
 /// What a folder was found to hold.
@@ -180,6 +185,8 @@ impl Folder {
             disk_free_bytes: self.disk_free_bytes()?,
             block_bytes: fs::metadata(&self.path)?.blksize(),
             present: true,
+            silent: false,
+            scrubbed: true,
         };
         Ok(Found { room, cells })
     }

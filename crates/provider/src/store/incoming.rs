@@ -1,15 +1,9 @@
 //! A cell on its way to the disk: hashed while it is written, kept only if it is what it is called.
 
-use super::{Store, index::Place};
-use chainflix_cell::{ChunkHasher, ChunkHashes};
+use super::{Store, draft::Draft, index::Place};
+use chainflix_cell::ChunkHasher;
 use chainflix_primitives::CellId;
-use std::{
-    fs::{self, File},
-    io::{self, Write},
-    path::Path,
-    sync::Arc,
-};
-use tracing::warn;
+use std::{io, sync::Arc};
 
 /// Why a cell is not kept.
 #[derive(Debug, thiserror::Error)]
@@ -46,7 +40,7 @@ pub struct Incoming {
     cell: CellId,
     place: Place,
     written: u64,
-    file: Option<File>,
+    draft: Option<Draft>,
     hasher: ChunkHasherState,
 }
 
@@ -62,11 +56,11 @@ impl std::fmt::Debug for ChunkHasherState {
 impl Incoming {
     /// The index has the room reserved.
     pub(super) fn begin(store: Arc<Store>, cell: CellId, place: Place) -> Result<Self, PutError> {
-        let path = store.folder(place.folder).tmp_path(&cell, "cell");
         let hasher = ChunkHasherState(ChunkHasher::new());
         // From here on dropping `incoming` gives the room back.
-        let mut incoming = Self { store, cell, place, written: 0, file: None, hasher };
-        incoming.file = Some(File::create(path).map_err(incoming.disk())?);
+        let mut incoming = Self { store, cell, place, written: 0, draft: None, hasher };
+        let begun = incoming.store.media[place.folder].begin(&cell, place.size);
+        incoming.draft = Some(begun.map_err(incoming.disk())?);
         Ok(incoming)
     }
 
@@ -77,8 +71,8 @@ impl Incoming {
             return Err(self.length());
         }
         let disk = self.disk();
-        if let Some(file) = &mut self.file {
-            file.write_all(bytes).map_err(disk)?;
+        if let Some(draft) = &mut self.draft {
+            draft.write(bytes).map_err(disk)?;
         }
         self.hasher.0.update(bytes);
         Ok(())
@@ -90,37 +84,16 @@ impl Incoming {
             return Err(self.length());
         }
         let hashes = std::mem::replace(&mut self.hasher.0, ChunkHasher::new()).finish();
-        match hashes.root() {
-            actual if actual != self.cell => return Err(PutError::OtherCell { expected: self.cell, actual }),
-            _ => self.settle(&hashes).map_err(self.disk())?,
+        let actual = hashes.root();
+        if actual != self.cell {
+            return Err(PutError::OtherCell { expected: self.cell, actual });
+        }
+        let disk = self.disk();
+        if let Some(draft) = &mut self.draft {
+            draft.settle(&hashes.encode()).map_err(disk)?;
         }
         self.store.gained(self.cell, self.place.folder, self.place.size);
         Ok(())
-    }
-
-    /// The order makes the cell's own name the last to appear.
-    fn settle(&mut self, hashes: &ChunkHashes) -> io::Result<()> {
-        let folder = self.store.folder(self.place.folder);
-        let [cell_tmp, hashes_tmp] = ["cell", "hashes"].map(|kind| folder.tmp_path(&self.cell, kind));
-        let (shelf, cell_path) = (folder.shelf(&self.cell), folder.cell_path(&self.cell));
-        let hashes_path = folder.hashes_path(&self.cell);
-        drop(folder);
-        let mut file = File::create(&hashes_tmp)?;
-        file.write_all(&hashes.encode())?;
-        file.sync_all()?;
-        if let Some(cell) = self.file.take() {
-            cell.sync_all()?;
-        }
-        // Not with its parents: where a disk was unmounted, nothing is to be made on the one below.
-        match fs::create_dir(&shelf) {
-            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
-            _ => {}
-        }
-        fs::rename(hashes_tmp, hashes_path)?;
-        fs::rename(cell_tmp, cell_path)?;
-        File::open(&shelf)?.sync_all()?;
-        // The shelf may be new itself.
-        File::open(shelf.parent().unwrap_or(Path::new(".")))?.sync_all()
     }
 
     fn length(&self) -> PutError {
@@ -135,16 +108,8 @@ impl Incoming {
 
 impl Drop for Incoming {
     fn drop(&mut self) {
-        // After a commit there is nothing left of either.
-        self.store.given_up(&self.cell);
-        let paths = ["cell", "hashes"].map(|kind| self.store.folder(self.place.folder).tmp_path(&self.cell, kind));
-        for path in paths {
-            match fs::remove_file(path) {
-                Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                    warn!(cell = %self.cell, %error, "an unfinished cell stays until the next start");
-                }
-                _ => {}
-            }
-        }
+        // After a commit there is nothing left to give up.
+        let stuck_bytes = self.draft.as_mut().map_or(0, Draft::abandon);
+        self.store.given_up(&self.cell, stuck_bytes);
     }
 }

@@ -22,7 +22,7 @@ pub struct Usage {
 /// Where a cell is, and what it costs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Place {
-    /// Number of its folder.
+    /// Number of its folder, or of its object store.
     pub folder: usize,
     /// Its own bytes.
     pub size: u64,
@@ -30,7 +30,7 @@ pub(super) struct Place {
     pub disk_bytes: u64,
 }
 
-/// One folder's numbers.
+/// The numbers of one folder, or of one object store.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Room {
     /// Bytes given.
@@ -45,10 +45,14 @@ pub(super) struct Room {
     pub shelves: BTreeMap<u8, u64>,
     /// What the disk has left, whoever uses it.
     pub disk_free_bytes: u64,
-    /// The disk's unit of allocation.
+    /// The disk's unit of allocation; 0 where bytes are counted as they are.
     pub block_bytes: u64,
     /// Whether the folder is there.
     pub present: bool,
+    /// It is there and does not answer for now: what it holds is held, and cannot be read.
+    pub silent: bool,
+    /// Whether its cells are read again for rotten bits.
+    pub scrubbed: bool,
 }
 
 impl Room {
@@ -63,6 +67,8 @@ impl Room {
             disk_free_bytes: 0,
             block_bytes: 0,
             present: false,
+            silent: false,
+            scrubbed: false,
         }
     }
 
@@ -73,7 +79,7 @@ impl Room {
     /// What can still be promised: within the quota, and on the disk.
     fn free_bytes(&self) -> u64 {
         let on_disk = self.disk_free_bytes.saturating_sub(self.promised_bytes);
-        if self.present { self.quota_bytes.saturating_sub(self.used_bytes()).min(on_disk) } else { 0 }
+        if self.present && !self.silent { self.quota_bytes.saturating_sub(self.used_bytes()).min(on_disk) } else { 0 }
     }
 
     /// What a cell of `size` bytes can take at most: itself and its hashes in whole blocks, and a block each for the shelf
@@ -81,7 +87,7 @@ impl Room {
     fn footprint_bytes(&self, size: u64) -> u64 {
         let block = self.block_bytes.max(1);
         let hashes = ChunkHashes::encoded_len(size) as u64;
-        size.next_multiple_of(block) + hashes.next_multiple_of(block) + 2 * block
+        size.next_multiple_of(block) + hashes.next_multiple_of(block) + 2 * self.block_bytes
     }
 }
 
@@ -126,18 +132,19 @@ impl Index {
         Ok(place)
     }
 
-    /// A reserved cell did not come.
-    pub fn release(&mut self, cell: &CellId) {
+    /// A reserved cell did not come, but for `stuck_bytes` that will not go: those cost until the next start.
+    pub fn release(&mut self, cell: &CellId, stuck_bytes: u64) {
         if let Some(place) = self.incoming.remove(cell) {
             let room = self.room(place.folder);
             room.cells_bytes -= place.disk_bytes;
             room.promised_bytes -= place.disk_bytes;
+            room.frame_bytes += stuck_bytes;
         }
     }
 
     /// The cell is in `place`: reserved before, or found there.
     pub fn commit(&mut self, cell: CellId, place: Place) {
-        self.release(&cell);
+        self.release(&cell, 0);
         self.room(place.folder).cells_bytes += place.disk_bytes;
         self.cells.insert(cell, place);
     }
@@ -161,6 +168,7 @@ impl Index {
     /// A folder is not there any more; answers what was in it.
     pub fn vanish(&mut self, folder: usize) -> Vec<CellId> {
         let room = self.room(folder);
+        room.silent = false;
         (room.present, room.cells_bytes, room.promised_bytes, room.frame_bytes) = (false, 0, 0, 0);
         room.shelves.clear();
         let gone: Vec<_> =
@@ -176,11 +184,22 @@ impl Index {
         self.cells.iter().map(|(cell, place)| HeldCell { cell: *cell, size: place.size }).collect()
     }
 
-    /// The first held cell after `after`, in the order of names.
+    /// The first cell after `after` that is to be read again, in the order of names.
     pub fn next_after(&self, after: Option<CellId>) -> Option<CellId> {
         use std::ops::Bound::{Excluded, Unbounded};
         let from = after.map_or(Unbounded, Excluded);
-        self.cells.range((from, Unbounded)).next().map(|(cell, _)| *cell)
+        let is_read = |place: &Place| self.rooms[place.folder].scrubbed && !self.rooms[place.folder].silent;
+        self.cells.range((from, Unbounded)).find(|(_, place)| is_read(place)).map(|(cell, _)| *cell)
+    }
+
+    /// Cells in one folder or object store.
+    pub fn cells_in(&self, folder: usize) -> u64 {
+        self.cells.values().filter(|place| place.folder == folder).count() as u64
+    }
+
+    /// Whether something is held, and nothing of it can be read for now.
+    pub fn serves_nothing(&self) -> bool {
+        !self.cells.is_empty() && self.cells.values().all(|place| self.rooms[place.folder].silent)
     }
 
     pub fn usage(&self) -> Usage {
@@ -206,6 +225,7 @@ mod tests {
             disk_free_bytes: 1 << 40,
             block_bytes: 4_096,
             present: true,
+            scrubbed: true,
             ..Room::absent()
         }
     }
@@ -239,9 +259,33 @@ mod tests {
         index.commit(cell(1), place);
         index.reserve(cell(2), 10_000).unwrap();
         assert_eq!(index.vanish(1), [cell(1)]);
-        index.release(&cell(2));
+        index.release(&cell(2), 0);
         assert_eq!(index.usage(), Usage { quota_bytes: 100_000, used_bytes: 4_096, cells: 0 });
         assert_eq!(index.next_after(None), None);
+    }
+
+    #[test]
+    fn bytes_of_an_object_store_are_counted_as_they_are() {
+        let mut index = Index::default();
+        index.add_room(Room { block_bytes: 0, frame_bytes: 0, ..room(20_000 + 64) });
+        assert!(matches!(index.reserve(cell(1), 20_001), Err(PutError::NoRoom { needed_bytes: 20_065, .. })));
+        let place = index.reserve(cell(1), 20_000).unwrap();
+        index.commit(cell(1), place);
+        assert_eq!(index.usage(), Usage { quota_bytes: 20_064, used_bytes: 20_064, cells: 1 });
+    }
+
+    #[test]
+    fn what_does_not_answer_is_held_and_takes_nothing() {
+        let mut index = Index::default();
+        index.add_room(room(100_000));
+        let place = index.reserve(cell(1), 10_000).unwrap();
+        index.commit(cell(1), place);
+        let answering = index.usage();
+        assert_eq!((index.next_after(None), index.serves_nothing()), (Some(cell(1)), false));
+        index.room(0).silent = true;
+        assert!(matches!(index.reserve(cell(2), 1), Err(PutError::NoRoom { free_bytes: 0, .. })));
+        assert_eq!((index.next_after(None), index.serves_nothing(), index.cells_in(0)), (None, true, 1));
+        assert_eq!(index.usage(), Usage { quota_bytes: answering.used_bytes, ..answering });
     }
 
     proptest! {
@@ -254,7 +298,7 @@ mod tests {
                 let cell = cell(name);
                 match step {
                     0 => _ = index.reserve(cell, size),
-                    1 => index.release(&cell),
+                    1 => index.release(&cell, 0),
                     2 => if let Some(place) = index.incoming.get(&cell).copied() { index.commit(cell, place) },
                     _ => if index.leave(&cell).is_some() { index.left(&cell, 0) },
                 }
@@ -264,7 +308,7 @@ mod tests {
             }
             let names: Vec<_> = (0..6).map(cell).collect();
             for cell in &names {
-                index.release(cell);
+                index.release(cell, 0);
                 if index.leave(cell).is_some() {
                     index.left(cell, 0);
                 }

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! folder/lock                      one process at a time; tells the folder from the place where its disk was mounted
-//! folder/folders                   in the first folder: the others that were ever used, a path a line
+//! folder/folders                   in the first folder: what is used beside it, folders and object stores, one a line
 //! folder/tmp/<cell>.cell|.hashes   being written; emptied at start
 //! folder/cells/ab/<cell>.hashes    chunk hashes; without its cell it is removed at start
 //! folder/cells/ab/<cell>.cell      sealed bytes; its presence says that the cell is held
@@ -16,13 +16,21 @@
 //! announced, so that puts at the same time cannot overfill. A folder that vanishes takes its cells off the list, and
 //! brings them back when it comes back; [`Store::look`] notices both.
 //!
-//! Everything here blocks on the disk: call it from a blocking task. The lock in memory is held for map look-ups only.
+//! Beside its folders a store may have object stores ([`bucket`](StoreBucket)), which hold cells under the same names.
+//!
+//! Everything here blocks on the disk, or on the answer of an object store: call it from a blocking task. The lock in memory
+//! is held for map look-ups only.
 
+mod bucket;
+mod draft;
 mod folder;
 mod incoming;
 mod index;
+mod look;
+mod medium;
 mod stored;
 
+pub use bucket::StoreBucket;
 pub use folder::StoreFolder;
 pub use incoming::{Incoming, PutError};
 pub use index::Usage;
@@ -30,15 +38,17 @@ pub use stored::{ReadError, StoredCell};
 
 use chainflix_overlay::control::HeldCell;
 use chainflix_primitives::{CELL_BYTES_MAX, CellId};
-use folder::{Folder, Found};
-use index::{Index, Room};
+use folder::Folder;
+use index::Index;
+use medium::Medium;
+use serde::{Deserialize, Serialize};
 use std::{
-    fs, io,
+    io,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 use tokio::sync::broadcast;
-use tracing::{error, info, warn};
+use tracing::{error, info};
 
 /// Changes that a slow listener may fall behind; past that it has to read the whole list again.
 const CHANGES_MAX: usize = 1024;
@@ -59,7 +69,10 @@ pub enum StoreOpenError {
     /// Another process has it.
     #[error("{folder} is in use by another process")]
     InUse { folder: PathBuf },
-    /// The disk says no.
+    /// Another provider keeps cells there.
+    #[error("{name} belongs to provider {owner}; give this one a prefix of its own")]
+    Taken { name: String, owner: String },
+    /// The disk says no, or the object store.
     #[error("cannot use {path}")]
     Disk {
         path: PathBuf,
@@ -71,9 +84,19 @@ pub enum StoreOpenError {
 /// The cells of one provider.
 #[derive(Debug)]
 pub struct Store {
-    folders: Vec<Mutex<Folder>>,
+    /// Folders, and then object stores.
+    media: Vec<Medium>,
     index: Mutex<Index>,
     changes: broadcast::Sender<StoreChange>,
+}
+
+/// An object store that cannot be used for now.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SilentBucket {
+    /// What its operator calls it.
+    pub name: String,
+    /// Cells of it that are held and cannot be read; 0 where it was silent for so long that others copy them.
+    pub cells: u64,
 }
 
 /// What came of asking to put a cell.
@@ -96,27 +119,34 @@ impl Store {
     /// Opens or makes a store of several folders. One that was used before and is not there waits for its disk; any
     /// other trouble is an error, since whoever starts a store is there to read it.
     pub fn open_all(folders: &[StoreFolder]) -> Result<Arc<Self>, StoreOpenError> {
-        let mut index = Index::default();
-        let mut opened = Vec::new();
-        let used_before = folder::remember(folders)?;
-        for (number, folder) in folders.iter().enumerate() {
+        Self::open_mixed(folders, &[])
+    }
+
+    /// As [`Self::open_all`], with object stores beside the folders. One that was used before and does not answer is waited
+    /// for, too.
+    pub fn open_mixed(folders: &[StoreFolder], buckets: &[StoreBucket]) -> Result<Arc<Self>, StoreOpenError> {
+        let names = folders.iter().skip(1).map(|folder| folder.path.clone());
+        let others: Vec<_> = names.chain(buckets.iter().map(|bucket| bucket.name.clone().into())).collect();
+        let first = folders.first().filter(|_| !others.is_empty()).map(|folder| folder.path.as_path());
+        let used_before = first.map_or(Ok(Vec::new()), folder::known)?;
+        // Before anything is written down: what never answered was not used.
+        let greeted = buckets.iter().map(|bucket| look::greet(bucket, &used_before)).collect::<Result<Vec<_>, _>>()?;
+        first.map_or(Ok(()), |first| folder::remember(first, &others))?;
+        let mut store = Self { media: Vec::new(), index: Mutex::default(), changes: broadcast::channel(CHANGES_MAX).0 };
+        for folder in folders {
             let mut folder = Folder::new(folder);
-            if used_before.contains(&folder.path) && !folder.was_made() {
-                error!(folder = %folder.path.display(), "a folder that was used before is not there");
-                index.add_room(Room::absent());
-            } else {
-                let Found { room, cells } = folder.open()?;
-                index.add_room(room);
-                for (cell, size) in cells {
-                    enter(&mut index, &folder, number, cell, size);
-                }
-            }
-            opened.push(Mutex::new(folder));
+            let found =
+                if used_before.contains(&folder.path) && !folder.was_made() { None } else { Some(folder.open()?) };
+            store.add(Medium::Folder(Mutex::new(folder)), found);
         }
-        let usage = index.usage();
+        // After the folders: whoever removes halves has the lock of the first.
+        for (bucket, answers) in greeted {
+            let found = if answers { Some(bucket.look_through()?) } else { None };
+            store.add(Medium::Bucket(bucket), found);
+        }
+        let usage = store.usage();
         info!(cells = usage.cells, used_bytes = usage.used_bytes, quota_bytes = usage.quota_bytes, "store opened");
-        let (changes, _) = broadcast::channel(CHANGES_MAX);
-        Ok(Arc::new(Self { folders: opened, index: Mutex::new(index), changes }))
+        Ok(Arc::new(store))
     }
 
     /// Makes room for a cell and begins to write it.
@@ -134,11 +164,15 @@ impl Store {
 
     /// Opens a cell for reading; `None` where it is not held. A cell that turns out damaged is dropped.
     pub fn read(&self, cell: &CellId) -> Result<Option<StoredCell>, ReadError> {
-        let Some(place) = self.index().get(cell) else { return Ok(None) };
-        let folder = self.folder(place.folder);
-        let paths = (folder.cell_path(cell), folder.hashes_path(cell));
-        drop(folder);
-        let opened = StoredCell::open(&paths.0, &paths.1, *cell, place.size);
+        let mut index = self.index();
+        let Some(place) = index.get(cell) else { return Ok(None) };
+        if index.room(place.folder).silent {
+            return Err(ReadError::Unavailable { cell: *cell });
+        }
+        drop(index);
+        let opened = self.media[place.folder].open(cell, place.size);
+        let opened = opened.map_err(|source| ReadError::Disk { cell: *cell, source });
+        let opened = opened.and_then(|(bytes, hashes)| StoredCell::new(*cell, place.size, bytes, &hashes));
         if let Err(error) = &opened {
             self.judge(cell, error);
         }
@@ -160,36 +194,14 @@ impl Store {
         // Out of the index first: from here on nobody is told that we have it.
         let Some(place) = self.index().leave(cell) else { return Ok(false) };
         self.tell(StoreChange::Lost(*cell));
-        let folder = self.folder(place.folder);
-        let removed = [folder.cell_path(cell), folder.hashes_path(cell)].iter().try_for_each(|path| {
-            fs::remove_file(path)
-                .or_else(|error| if error.kind() == io::ErrorKind::NotFound { Ok(()) } else { Err(error) })
-        });
-        let stuck_bytes = folder.cell_disk_bytes(cell);
-        drop(folder);
+        let (removed, stuck_bytes) = self.media[place.folder].remove(cell, place.size);
         self.index().left(cell, stuck_bytes);
         removed.map(|()| true)
     }
 
-    /// The first held cell after `after`, in the order of names.
+    /// The first cell after `after` that is to be read again, in the order of names.
     pub fn next_after(&self, after: Option<CellId>) -> Option<CellId> {
         self.index().next_after(after)
-    }
-
-    /// Looks at every folder: takes those that vanished off the list with all they held, takes those that came back into
-    /// use, and asks the disks for their room. To be called every few seconds.
-    pub fn look(&self) {
-        for (number, folder) in self.folders.iter().enumerate() {
-            let mut folder = folder.lock().unwrap_or_else(PoisonError::into_inner);
-            let was_there = self.index().room(number).present;
-            match (was_there, folder.is_there()) {
-                (true, false) => self.vanished(number, &mut folder),
-                // An empty place is not the folder that was here: without its disk nothing is written there.
-                (false, _) if folder.was_made() => self.came_back(number, &mut folder),
-                _ => {}
-            }
-        }
-        self.measure();
     }
 
     /// Everything held, in the order of names.
@@ -204,8 +216,29 @@ impl Store {
 
     /// Folders that are not there now.
     pub fn missing(&self) -> Vec<PathBuf> {
-        let missing = (0..self.folders.len()).filter(|number| !self.index().room(*number).present);
-        missing.map(|number| self.folder(number).path.clone()).collect()
+        let is_missing = |(number, medium): &(usize, &Medium)| {
+            matches!(medium, Medium::Folder(_)) && !self.index().room(*number).present
+        };
+        self.media.iter().enumerate().filter(is_missing).map(|(_, medium)| medium.name()).collect()
+    }
+
+    /// Object stores that do not answer now.
+    pub fn silent(&self) -> Vec<SilentBucket> {
+        let mut silent = Vec::new();
+        for (number, medium) in self.media.iter().enumerate() {
+            let Medium::Bucket(bucket) = medium else { continue };
+            let mut index = self.index();
+            let room = index.room(number);
+            if !room.present || room.silent {
+                silent.push(SilentBucket { name: bucket.name().to_owned(), cells: index.cells_in(number) });
+            }
+        }
+        silent
+    }
+
+    /// Whether something is held, and nothing of it can be read for now.
+    pub fn serves_nothing(&self) -> bool {
+        self.index().serves_nothing()
     }
 
     /// Hears of changes from now on. A listener that falls behind is told that it did, and asks for [`Self::cells`].
@@ -213,45 +246,9 @@ impl Store {
         self.changes.subscribe()
     }
 
-    fn vanished(&self, number: usize, folder: &mut Folder) {
-        folder.lock = None;
-        let gone = self.index().vanish(number);
-        error!(folder = %folder.path.display(), cells = gone.len(), "a folder is not there any more");
-        gone.into_iter().for_each(|cell| self.tell(StoreChange::Lost(cell)));
-    }
-
-    fn came_back(&self, number: usize, folder: &mut Folder) {
-        match folder.open() {
-            Ok(Found { room, cells }) => {
-                info!(folder = %folder.path.display(), cells = cells.len(), "a folder is back");
-                *self.index().room(number) = room;
-                for (cell, size) in cells {
-                    if enter(&mut self.index(), folder, number, cell, size) {
-                        self.tell(StoreChange::Gained(HeldCell { cell, size }));
-                    }
-                }
-            }
-            Err(error) => warn!(folder = %folder.path.display(), %error, "a folder that came back cannot be used"),
-        }
-    }
-
-    /// Asks the disks what they have left.
-    fn measure(&self) {
-        for number in 0..self.folders.len() {
-            // A disk that does not say has nothing.
-            let free_bytes = self.folder(number).disk_free_bytes().unwrap_or(0);
-            self.index().room(number).disk_free_bytes = free_bytes;
-        }
-    }
-
     fn index(&self) -> MutexGuard<'_, Index> {
         // Every step leaves the index whole, so a panic elsewhere does not spoil it.
         self.index.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn folder(&self, number: usize) -> MutexGuard<'_, Folder> {
-        // Numbers come from the index, which numbers the folders of this list.
-        self.folders[number].lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn tell(&self, change: StoreChange) {
@@ -261,36 +258,23 @@ impl Store {
 
     /// A cell is on disk and in place.
     fn gained(&self, cell: CellId, number: usize, size: u64) {
-        let folder = self.folder(number);
-        let place = folder.place(number, &cell, size);
-        let shelf_bytes = folder.shelf_disk_bytes(&cell);
-        drop(folder);
+        let (place, shelf_bytes) = self.media[number].place(number, &cell, size);
         let mut index = self.index();
         // A folder that vanished in this moment holds nothing.
         if index.room(number).present {
-            index.room(number).shelves.insert(cell.0[0], shelf_bytes);
+            if let Some(shelf_bytes) = shelf_bytes {
+                index.room(number).shelves.insert(cell.0[0], shelf_bytes);
+            }
             index.commit(cell, place);
             drop(index);
             self.tell(StoreChange::Gained(HeldCell { cell, size }));
         }
     }
 
-    /// A cell did not come after all.
-    fn given_up(&self, cell: &CellId) {
-        self.index().release(cell);
+    /// A cell did not come after all, but for bytes of it that will not go.
+    fn given_up(&self, cell: &CellId, stuck_bytes: u64) {
+        self.index().release(cell, stuck_bytes);
     }
-}
-
-/// Enters a cell that was found. The same cell in two folders is held once: the second copy costs and is not used.
-fn enter(index: &mut Index, folder: &Folder, number: usize, cell: CellId, size: u64) -> bool {
-    let place = folder.place(number, &cell, size);
-    if index.get(&cell).is_some() {
-        warn!(%cell, folder = %folder.path.display(), "held in two folders; one is enough");
-        index.room(number).frame_bytes += place.disk_bytes;
-        return false;
-    }
-    index.commit(cell, place);
-    true
 }
 
 #[cfg(test)]

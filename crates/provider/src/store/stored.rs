@@ -1,12 +1,9 @@
-//! A cell on the disk, read in whole chunks that are checked before anybody sees them.
+//! A cell on the disk or in an object store, read in whole chunks that are checked before anybody sees them.
 
+use super::bucket::ObjectReader;
 use chainflix_cell::{ChunkError, ChunkHashes};
 use chainflix_primitives::{CHUNK_BYTES, CellId};
-use rustix::{
-    buffer::spare_capacity,
-    io::{Errno, pread},
-};
-use std::{fs::File, io, path::Path};
+use std::{fs::File, io, os::unix::fs::FileExt};
 
 /// Why a held cell cannot be read.
 #[derive(Debug, thiserror::Error)]
@@ -19,6 +16,9 @@ pub enum ReadError {
         #[source]
         source: io::Error,
     },
+    /// Its object store does not answer for now; it is not lost.
+    #[error("cell {cell} is kept where nothing answers now")]
+    Unavailable { cell: CellId },
     /// The hashes beside it are not its own.
     #[error("the chunk hashes of cell {cell} are damaged")]
     Hashes {
@@ -38,26 +38,41 @@ impl ReadError {
             Self::Disk { source, .. } => {
                 matches!(source.kind(), io::ErrorKind::NotFound | io::ErrorKind::UnexpectedEof)
             }
+            Self::Unavailable { .. } => false,
             Self::Hashes { .. } | Self::Damaged { .. } => true,
         }
     }
 }
 
-/// A held cell, open for reading. It can be read to its end even if it is deleted meanwhile.
+/// Where the bytes of a cell are read.
+#[derive(Debug)]
+pub(super) enum CellBytes {
+    File(File),
+    Object(ObjectReader),
+}
+
+impl CellBytes {
+    fn read_exact_at(&self, bytes: &mut [u8], offset: u64) -> io::Result<()> {
+        match self {
+            Self::File(file) => file.read_exact_at(bytes, offset),
+            Self::Object(object) => object.read_exact_at(bytes, offset),
+        }
+    }
+}
+
+/// A held cell, open for reading. In a folder it can be read to its end even if it is deleted meanwhile.
 #[derive(Debug)]
 pub struct StoredCell {
     cell: CellId,
-    file: File,
+    bytes: CellBytes,
     hashes: ChunkHashes,
 }
 
 impl StoredCell {
-    pub(super) fn open(cell_path: &Path, hashes_path: &Path, cell: CellId, size: u64) -> Result<Self, ReadError> {
-        let disk = |source| ReadError::Disk { cell, source };
-        let file = File::open(cell_path).map_err(disk)?;
-        let encoded = std::fs::read(hashes_path).map_err(disk)?;
-        let hashes = ChunkHashes::decode(size, &encoded, &cell).map_err(|source| ReadError::Hashes { cell, source })?;
-        Ok(Self { cell, file, hashes })
+    /// `encoded` is what lies beside the cell as its hashes.
+    pub(super) fn new(cell: CellId, size: u64, bytes: CellBytes, encoded: &[u8]) -> Result<Self, ReadError> {
+        let hashes = ChunkHashes::decode(size, encoded, &cell).map_err(|source| ReadError::Hashes { cell, source })?;
+        Ok(Self { cell, bytes, hashes })
     }
 
     /// Which cell.
@@ -77,20 +92,10 @@ impl StoredCell {
 
     /// Up to `chunks` chunks from `offset` (a multiple of 16 KiB) on, each checked. Empty at the end of the cell.
     pub fn chunks(&self, offset: u64, chunks: u64) -> Result<Vec<u8>, ReadError> {
-        let disk = |source| ReadError::Disk { cell: self.cell, source };
         let length = self.size().saturating_sub(offset).min(chunks * CHUNK_BYTES);
-        // At most what the caller asked for, in chunks of 16 KiB; not filled with zeros first.
-        let mut bytes = Vec::with_capacity(length as usize);
-        while (bytes.len() as u64) < length {
-            let at = offset + bytes.len() as u64;
-            match pread(&self.file, spare_capacity(&mut bytes), at) {
-                Ok(0) => return Err(disk(io::ErrorKind::UnexpectedEof.into())),
-                Ok(_) | Err(Errno::INTR) => {}
-                Err(errno) => return Err(disk(errno.into())),
-            }
-        }
-        // There may be more room than was asked for.
-        bytes.truncate(length as usize);
+        // At most what the caller asked for, in chunks of 16 KiB.
+        let mut bytes = vec![0; length as usize];
+        self.bytes.read_exact_at(&mut bytes, offset).map_err(|source| ReadError::Disk { cell: self.cell, source })?;
         let first = (offset / CHUNK_BYTES) as u32;
         for (chunk, bytes) in (first..).zip(bytes.chunks(CHUNK_BYTES as usize)) {
             if !self.hashes.verify(chunk, bytes) {

@@ -1,8 +1,20 @@
-//! The store on a disk that is full, rotten, or was left in the middle of something.
+//! The store on a disk that is full, rotten, or was left in the middle of something; what is the same everywhere, in
+//! object stores too.
+
+mod bench;
+mod objects;
 
 use super::*;
+use bench::Bench;
 use chainflix_cell::ChunkHashes;
-use std::os::unix::fs::FileExt;
+use std::fs;
+
+impl Store {
+    fn folder(&self, number: usize) -> MutexGuard<'_, Folder> {
+        let Medium::Folder(folder) = &self.media[number] else { panic!("{number} is no folder") };
+        Medium::folder(folder)
+    }
+}
 
 fn sealed(size: usize) -> (CellId, Vec<u8>) {
     let mut bytes = vec![0; size];
@@ -59,15 +71,31 @@ fn a_restart_keeps_whole_cells_and_nothing_else() {
     assert_eq!(stored.chunks(98_304, 1).unwrap(), bytes[98_304..]);
 }
 
-#[test]
-fn the_quota_counts_what_is_promised_too() {
-    let folder = tempfile::tempdir().unwrap();
-    let store = Store::open(folder.path(), 128 << 10).unwrap();
+/// Runs each test over a folder and over object stores.
+macro_rules! everywhere {
+    ($($test:ident),+) => {
+        mod in_a_folder { $(#[test] fn $test() { super::$test(super::Bench::folder()); })+ }
+        mod in_memory { $(#[test] fn $test() { super::$test(super::Bench::memory()); })+ }
+        mod in_a_local_object_store { $(#[test] fn $test() { super::$test(super::Bench::local()); })+ }
+    };
+}
+
+everywhere!(
+    the_quota_counts_what_is_promised_too,
+    bytes_of_another_name_or_length_leave_no_trace,
+    a_flipped_bit_is_noticed_and_the_cell_dropped,
+    damaged_hashes_and_vanished_files_are_damage_too,
+    a_restart_finds_whole_cells_and_removes_halves,
+    accounting_is_what_is_there_and_never_above_the_quota
+);
+
+fn the_quota_counts_what_is_promised_too(bench: Bench) {
+    let store = bench.open(128 << 10);
     let empty = store.usage().used_bytes;
     let (first, bytes) = sealed(60_000);
     let Put::Write(promised) = store.put(first, 60_000).unwrap() else { unreachable!() };
-    let (second, _) = sealed(50_000);
-    assert!(matches!(store.put(second, 50_000), Err(PutError::NoRoom { .. })));
+    let (second, _) = sealed(80_000);
+    assert!(matches!(store.put(second, 80_000), Err(PutError::NoRoom { .. })));
     assert!(store.usage().used_bytes >= empty + 60_000);
     assert!(matches!(store.put(first, 1), Err(PutError::Busy { .. })));
     drop(promised);
@@ -76,13 +104,11 @@ fn the_quota_counts_what_is_promised_too() {
     assert!(matches!(store.put(first, 60_000), Ok(Put::Held)));
     assert!(store.delete(&first).unwrap());
     assert!(!store.delete(&first).unwrap());
-    assert_eq!(store.usage().used_bytes, du(folder.path()), "the shelf stays");
+    assert_eq!(store.usage().used_bytes, bench.bytes(), "in a folder the shelf stays");
 }
 
-#[test]
-fn bytes_of_another_name_or_length_leave_no_trace() {
-    let folder = tempfile::tempdir().unwrap();
-    let store = Store::open(folder.path(), 1 << 20).unwrap();
+fn bytes_of_another_name_or_length_leave_no_trace(bench: Bench) {
+    let store = bench.open(1 << 20);
     let (cell, mut bytes) = sealed(40_000);
     bytes[20_000] ^= 1;
     assert!(matches!(put(&store, cell, &bytes), Err(PutError::OtherCell { .. })));
@@ -93,19 +119,17 @@ fn bytes_of_another_name_or_length_leave_no_trace() {
     assert!(matches!(incoming.commit(), Err(PutError::Length { actual: 0, .. })));
     assert!(matches!(store.put(cell, 0), Err(PutError::Size { .. })));
     assert!(matches!(store.put(cell, CELL_BYTES_MAX + 1), Err(PutError::Size { .. })));
-    assert_eq!((store.usage().used_bytes, store.cells().len()), (du(folder.path()), 0));
-    assert_eq!(fs::read_dir(folder.path().join("tmp")).unwrap().count(), 0);
+    assert_eq!((store.usage().used_bytes, store.cells().len(), bench.files()), (bench.bytes(), 0, 0));
 }
 
-#[test]
-fn a_flipped_bit_on_disk_is_noticed_and_the_cell_dropped() {
-    let folder = tempfile::tempdir().unwrap();
-    let store = Store::open(folder.path(), 1 << 20).unwrap();
+fn a_flipped_bit_is_noticed_and_the_cell_dropped(bench: Bench) {
+    let store = bench.open(1 << 20);
     let (cell, bytes) = sealed(50_000);
     put(&store, cell, &bytes).unwrap();
     let mut changes = store.changes();
-    let file = fs::OpenOptions::new().write(true).open(store.folder(0).cell_path(&cell)).unwrap();
-    file.write_all_at(&[bytes[40_000] ^ 4], 40_000).unwrap();
+    let mut rotten = bytes.clone();
+    rotten[40_000] ^= 4;
+    bench.overwrite(&cell, "cell", &rotten);
     let stored = store.read(&cell).unwrap().unwrap();
     assert_eq!(stored.chunks(0, 2).unwrap(), bytes[..32_768]);
     let error = stored.chunks(32_768, 8).unwrap_err();
@@ -118,18 +142,74 @@ fn a_flipped_bit_on_disk_is_noticed_and_the_cell_dropped() {
     assert_eq!(changes.try_recv(), Ok(StoreChange::Gained(HeldCell { cell, size: 50_000 })));
 }
 
-#[test]
-fn damaged_hashes_and_vanished_files_are_damage_too() {
-    let folder = tempfile::tempdir().unwrap();
-    let store = Store::open(folder.path(), 1 << 20).unwrap();
+fn damaged_hashes_and_vanished_files_are_damage_too(bench: Bench) {
+    let store = bench.open(1 << 20);
     let (cell, bytes) = sealed(50_000);
     put(&store, cell, &bytes).unwrap();
-    fs::write(store.folder(0).hashes_path(&cell), [0; 128]).unwrap();
+    bench.overwrite(&cell, "hashes", &[0; 128]);
     assert!(matches!(store.read(&cell), Err(ReadError::Hashes { .. })));
     put(&store, cell, &bytes).unwrap();
-    fs::remove_file(store.folder(0).cell_path(&cell)).unwrap();
+    bench.remove(&cell, "hashes");
     assert!(store.read(&cell).unwrap_err().is_damage());
-    assert_eq!(store.usage().cells, 0);
+    put(&store, cell, &bytes).unwrap();
+    bench.remove(&cell, "cell");
+    // A folder notices when it opens the file, an object store when it reads.
+    let error = store.read(&cell).and_then(|stored| stored.expect("held").chunks(0, 1)).unwrap_err();
+    store.judge(&cell, &error);
+    assert!(error.is_damage());
+    assert_eq!((store.usage().cells, bench.files()), (0, 0));
+}
+
+fn a_restart_finds_whole_cells_and_removes_halves(bench: Bench) {
+    let (cell, bytes) = sealed(100_000);
+    let store = bench.open(1 << 20);
+    put(&store, cell, &bytes).unwrap();
+    let used = store.usage();
+    let [orphan, bare, short] = [7, 8, 9].map(|size| sealed(size).0);
+    for half in [&orphan, &bare, &short] {
+        if let Bench::Folder(folder) = &bench {
+            fs::create_dir_all(folder.path().join("cells").join(hex::encode(&half.0[..1]))).unwrap();
+        }
+    }
+    bench.overwrite(&orphan, "hashes", &[0; 32]);
+    bench.overwrite(&bare, "cell", &[0; 8]);
+    bench.overwrite(&short, "cell", &[0; 9]);
+    bench.overwrite(&short, "hashes", &[0; 31]);
+    drop(store);
+
+    let store = bench.open(1 << 20);
+    assert_eq!(store.usage(), Usage { used_bytes: bench.bytes(), ..used });
+    assert_eq!((store.cells(), bench.files()), (vec![HeldCell { cell, size: 100_000 }], 2));
+    let stored = store.read(&cell).unwrap().unwrap();
+    assert_eq!(stored.chunks(0, 100).unwrap(), bytes);
+    assert_eq!(stored.chunks(98_304, 1).unwrap(), bytes[98_304..]);
+}
+
+fn accounting_is_what_is_there_and_never_above_the_quota(bench: Bench) {
+    let quota_bytes = 2 << 20;
+    let store = bench.open(quota_bytes);
+    assert_eq!(store.usage().used_bytes, bench.bytes());
+    let is_folder = matches!(bench, Bench::Folder(_));
+    let taken = || if is_folder { bench.bytes() } else { bench.objects_bytes() };
+    let mut held = Vec::new();
+    for size in (1..).map(|number| number * 7_919) {
+        let (cell, bytes) = sealed(size);
+        match put(&store, cell, &bytes) {
+            Ok(()) => held.push(cell),
+            Err(PutError::NoRoom { .. }) => break,
+            Err(error) => panic!("{error}"),
+        }
+        assert_eq!(store.usage().used_bytes, bench.bytes());
+        assert!(taken() <= quota_bytes);
+    }
+    assert!(held.len() > 10, "{}", held.len());
+    for cell in &held[..5] {
+        assert!(store.delete(cell).unwrap());
+        assert_eq!(store.usage().used_bytes, bench.bytes());
+    }
+    let used = store.usage();
+    drop(store);
+    assert_eq!(bench.open(quota_bytes).usage(), used);
 }
 
 #[test]
@@ -159,33 +239,6 @@ fn a_folder_belongs_to_one_process() {
     let folder = tempfile::tempdir().unwrap();
     let _store = Store::open(folder.path(), 1).unwrap();
     assert!(matches!(Store::open(folder.path(), 1), Err(StoreOpenError::InUse { .. })));
-}
-
-#[test]
-fn accounting_is_what_du_says_and_never_above_the_quota() {
-    let folder = tempfile::tempdir().unwrap();
-    let quota_bytes = 2 << 20;
-    let store = Store::open(folder.path(), quota_bytes).unwrap();
-    assert_eq!(store.usage().used_bytes, du(folder.path()));
-    let mut held = Vec::new();
-    for size in (1..).map(|number| number * 7_919) {
-        let (cell, bytes) = sealed(size);
-        match put(&store, cell, &bytes) {
-            Ok(()) => held.push(cell),
-            Err(PutError::NoRoom { .. }) => break,
-            Err(error) => panic!("{error}"),
-        }
-        assert_eq!(store.usage().used_bytes, du(folder.path()));
-        assert!(du(folder.path()) <= quota_bytes);
-    }
-    assert!(held.len() > 10, "{}", held.len());
-    for cell in &held[..5] {
-        assert!(store.delete(cell).unwrap());
-        assert_eq!(store.usage().used_bytes, du(folder.path()));
-    }
-    let used = store.usage();
-    drop(store);
-    assert_eq!(Store::open(folder.path(), quota_bytes).unwrap().usage(), used);
 }
 
 #[test]
