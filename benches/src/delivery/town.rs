@@ -134,8 +134,10 @@ impl Town {
         let region: Region = "kr-11".parse().map_err(|_| ControlRefusal::Malformed)?;
         let ask = Ask { viewer: request.account, region, cell: &entry.id, excluded: &request.excluded };
         let mut desk = self.desk();
-        let named = desk.sources.name(0, &self.picture, &BlockHash([7; 32]), &ask, 1);
-        let node = *named.first().ok_or(ControlRefusal::NoSource)?;
+        // A controller names two, and a validator draws one of them without looking at their order.
+        let named = desk.sources.name(0, &self.picture, &BlockHash([7; 32]), &ask, 2);
+        let drawn = usize::from(request.account.0[0]) % named.len().max(1);
+        let node = *named.get(drawn).ok_or(ControlRefusal::NoSource)?;
         let served = desk.served.get(&node).ok_or(ControlRefusal::NoSource)?;
         let grant = self.chain.grant(request, &self.film, served);
         let grant = grant.map_err(|error| ControlRefusal::validator("failed", &format!("{error:#}")))?;

@@ -15,8 +15,11 @@ use tracing::warn;
 
 /// A validator's code where none of the candidates may serve.
 const NO_SOURCE: &str = "no-source";
-/// Most candidates a validator draws from.
+/// Most candidates that are named.
 const CANDIDATES_MAX: usize = 32;
+/// Of these a validator draws from so many at a time, without looking at their order: how free and how near they are
+/// counts because the first ones are named first.
+const DRAWN_FROM: usize = 2;
 
 pub(crate) async fn find(
     registry: &Registry,
@@ -38,7 +41,7 @@ pub(crate) async fn find(
             let ask = Ask { viewer, region: Region::UNKNOWN, cell: &registered.cell, excluded: &excluded };
             let mut free = state.census.sources(&ask, CANDIDATES_MAX, &state.draw(), now_ms);
             let full = free.split_off(free.partition_point(|card| !state.census.is_full(&card.body.node)));
-            [free, full]
+            in_turns(free).chain(in_turns(full)).collect()
         })
         .await
         .map_err(|_| ControlRefusal::Busy)?;
@@ -54,14 +57,21 @@ pub(crate) async fn find(
     Ok(Source { grant, address })
 }
 
+/// Those that are named together.
+fn in_turns(candidates: Vec<Signed<ProviderCard>>) -> impl Iterator<Item = Vec<Signed<ProviderCard>>> {
+    let mut rest = candidates.into_iter();
+    std::iter::from_fn(move || Some(rest.by_ref().take(DRAWN_FROM).collect()))
+        .take_while(|named: &Vec<_>| !named.is_empty())
+}
+
 /// Has one of the first candidates drawn, or one of the next where the validator takes none of them.
 async fn grant(
     authority: &dyn Authority,
     request: &Signed<GrantRequest>,
-    candidates: [Vec<Signed<ProviderCard>>; 2],
+    candidates: Vec<Vec<Signed<ProviderCard>>>,
 ) -> Result<Signed<Grant>, ControlRefusal> {
     let mut refused = ControlRefusal::NoSource;
-    for named in candidates.into_iter().filter(|named| !named.is_empty()) {
+    for named in candidates {
         let error = match authority.issue_grant(request.clone(), named).await {
             Ok(grant) => return Ok(grant),
             Err(error) => error,

@@ -22,9 +22,9 @@ async fn a_cell_goes_from_its_creator_to_two_disks_to_a_viewer() {
 
     let source = network.source(0, Vec::new()).await.unwrap();
     let mut delivery = network.fetch(&source).await;
-    let mut pieces = Vec::new();
+    let mut sealed = Vec::new();
     while delivery.verified_end() < 20 * CHUNK_BYTES {
-        delivery.next(&mut pieces).await.unwrap();
+        delivery.next(&mut sealed).await.unwrap();
     }
     // It is slow, the viewer decides, and takes the rest from the other one.
     let (half, first) = (delivery.verified_end(), source.grant.body.provider_node);
@@ -32,9 +32,9 @@ async fn a_cell_goes_from_its_creator_to_two_disks_to_a_viewer() {
     let source = network.source(half, vec![first]).await.unwrap();
     assert_ne!(source.grant.body.provider_node, first);
     let mut rest = network.fetch(&source).await;
-    while rest.next(&mut pieces).await.unwrap() {}
+    while rest.next(&mut sealed).await.unwrap() {}
     rest.finish().await.unwrap();
-    assert_eq!(pieces.iter().flat_map(|piece| piece.sealed.clone()).collect::<Vec<_>>(), bytes);
+    assert_eq!(sealed, bytes);
 
     let mut ranges = Vec::new();
     for index in holders {
