@@ -434,18 +434,45 @@ mod tests {
         assert!(matches!(RoleConfig::read(Path::new("/nowhere.toml")), Err(ConfigError::Read { .. })));
     }
 
+    fn overlay() -> OverlayConfig {
+        OverlayConfig {
+            node_key: "node.key".into(),
+            listen: "0.0.0.0:0".parse().unwrap(),
+            relay: None,
+            relay_only: false,
+            map_port: false,
+        }
+    }
+
+    #[test]
+    fn a_controller_remembers_beside_its_file_where_nothing_else_is_said() {
+        let text = toml::to_string(&RoleConfig::Controller(ControllerConfig::new(vec![], 3, overlay()))).unwrap();
+        let silent = text.replace("state = \"state\"\n", "");
+        assert_ne!(silent, text);
+        for text in [text, silent] {
+            let RoleConfig::Controller(controller) = written(&text).unwrap() else { panic!("not a controller") };
+            assert!(controller.state.is_absolute() && controller.state.ends_with("state"));
+        }
+    }
+
+    #[test]
+    fn a_site_is_short() {
+        let provider = |bytes: usize| {
+            let config =
+                ProviderConfig { site: "x".repeat(bytes), ..ProviderConfig::new(1, vec![], vec![], overlay()) };
+            written(&toml::to_string(&RoleConfig::Provider(config)).unwrap())
+        };
+        assert!(provider(0).is_ok() && provider(SITE_BYTES_MAX).is_ok());
+        let Err(ConfigError::Site { source, .. }) = provider(SITE_BYTES_MAX + 1) else { panic!("it is too long") };
+        assert_eq!(source, SiteError { bytes: SITE_BYTES_MAX + 1 });
+    }
+
     #[test]
     fn a_page_is_where_its_operator_finds_it_and_nobody_else() {
         let provider = |page: &str| {
             let page = page.parse().unwrap();
-            let overlay = OverlayConfig {
-                node_key: "node.key".into(),
-                listen: "0.0.0.0:0".parse().unwrap(),
-                relay: None,
-                relay_only: false,
-                map_port: false,
-            };
-            let config = ProviderConfig { page_listen: Some(page), ..ProviderConfig::new(1, vec![], vec![], overlay) };
+            let config =
+                ProviderConfig { page_listen: Some(page), ..ProviderConfig::new(1, vec![], vec![], overlay()) };
             written(&toml::to_string(&RoleConfig::Provider(config)).unwrap())
         };
         let refused = |page: &str| match provider(page) {
