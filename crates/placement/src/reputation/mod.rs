@@ -130,9 +130,9 @@ impl Reputation {
     pub fn resumed(mut self, now_ms: u64) -> Self {
         let unheard_ms = self.presence.unheard(now_ms);
         // A clock that was ahead has left times in the future.
-        let moved = |since_ms: u64| since_ms.saturating_add(unheard_ms).min(now_ms);
-        self.heard_ms = moved(self.heard_ms);
-        self.suspended_ms = self.suspended_ms.map(moved);
+        for since_ms in [Some(&mut self.heard_ms), self.suspended_ms.as_mut()].into_iter().flatten() {
+            *since_ms = since_ms.saturating_add(unheard_ms).min(now_ms);
+        }
         self.vetting_since_ms = self.vetting_since_ms.min(now_ms);
         self
     }
