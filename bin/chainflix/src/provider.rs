@@ -10,7 +10,7 @@ use crate::{
 use anyhow::{Context as _, Result, bail};
 use chainflix_node::{
     RoleConfig,
-    config::{ProviderConfig, QuietHours},
+    config::{BucketUrl, ObjectStoreConfig, ProviderConfig, QuietHours, bucket_region},
     join::{JoinCard, ProviderPlan},
     provider::{DAYS_SHOWN_MAX, OWN_HEADER, ProviderMode, ProviderReport, Reach, page_url},
 };
@@ -87,8 +87,10 @@ struct Init {
     #[arg(long, value_name = "FILE")]
     join: PathBuf,
     /// Most gigabytes it may take on the disk
-    #[arg(long, value_name = "GB", value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
-    quota_gb: u64,
+    #[arg(long, value_name = "GB", value_parser = gigabytes(), required_unless_present = "object_store")]
+    quota_gb: Option<u64>,
+    #[command(flatten)]
+    bucket: Bucket,
     /// Where it stands; copies are spread over regions
     #[arg(long, default_value = "")]
     region: String,
@@ -107,6 +109,44 @@ struct Init {
     /// Its page, on this machine
     #[arg(long, default_value = "127.0.0.1:8090")]
     page_listen: SocketAddr,
+}
+
+/// An object store for cells, instead of the folder or beside it
+#[derive(Args)]
+struct Bucket {
+    /// Keep cells in an object store (S3 and compatible); its key is read from AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY
+    /// when the provider runs
+    #[arg(long, value_name = "s3://BUCKET/PREFIX", requires = "object_store_gb")]
+    object_store: Option<BucketUrl>,
+    /// Most gigabytes it may take in the object store
+    #[arg(long, value_name = "GB", value_parser = gigabytes(), requires = "object_store")]
+    object_store_gb: Option<u64>,
+    /// Where the object store is asked [default: Amazon's own]
+    #[arg(long, value_name = "URL", requires = "object_store")]
+    s3_endpoint: Option<String>,
+    /// The object store's own name of its region
+    #[arg(long, value_name = "NAME", default_value_t = bucket_region())]
+    s3_region: String,
+}
+
+fn gigabytes() -> clap::builder::RangedU64ValueParser<u64> {
+    clap::value_parser!(u64).range(1..=1_000_000)
+}
+
+fn bytes(gigabytes: u64) -> u64 {
+    gigabytes.saturating_mul(1_000_000_000)
+}
+
+impl Bucket {
+    fn config(self) -> Option<ObjectStoreConfig> {
+        Some(ObjectStoreConfig {
+            url: self.object_store?,
+            endpoint: self.s3_endpoint,
+            region: self.s3_region,
+            quota_bytes: bytes(self.object_store_gb?),
+            scrub: false,
+        })
+    }
 }
 
 impl Provider {
@@ -153,7 +193,8 @@ impl Init {
     fn start(self) -> Result<()> {
         let card = JoinCard::read(&self.join)?;
         let plan = ProviderPlan {
-            quota_bytes: self.quota_gb.saturating_mul(1_000_000_000),
+            quota_bytes: self.quota_gb.map_or(0, bytes),
+            object_store: self.bucket.config(),
             region: self.region,
             site: self.site,
             uplink_bytes_per_s: self.uplink_mbit.saturating_mul(1_000_000 / 8),
@@ -164,7 +205,13 @@ impl Init {
         let account = card.write_provider(&self.dir, &plan)?;
         let config = self.dir.join("config.toml");
         say(format_args!("account  {}", account.to_checksum()));
-        say(format_args!("cells    {}, at most {} GB", self.dir.join("cells").display(), self.quota_gb));
+        if let Some(gigabytes) = self.quota_gb {
+            say(format_args!("cells    {}, at most {gigabytes} GB", self.dir.join("cells").display()));
+        }
+        if let Some(store) = &plan.object_store {
+            say(format_args!("cells    {}, at most {}", store.url, size(store.quota_bytes)));
+            note("Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY where the provider runs; they are written nowhere.");
+        }
         say(format_args!("page     http://{}", self.page_listen));
         say("");
         say(
@@ -225,6 +272,9 @@ fn tell(report: &ProviderReport) {
     for folder in &report.missing_folders {
         say(format_args!("missing    {}: its disk is not there", folder.display()));
     }
+    for store in &report.silent_stores {
+        say(format_args!("no answer  {}: {} cells are unavailable until it answers", store.name, store.cells));
+    }
     if report.struck_out == Some(true) {
         say("struck out more than half of its audited plays were void: unpaid until the period ends");
     }
@@ -239,6 +289,9 @@ fn tell(report: &ProviderReport) {
 
 fn mode(report: &ProviderReport) -> String {
     match (report.status.mode, report.status.needed_cells) {
+        (ProviderMode::Open | ProviderMode::Quiet, _) if !report.silent_stores.is_empty() => {
+            "degraded: an object store does not answer".into()
+        }
         (ProviderMode::Open, _) => "stores and serves".into(),
         (ProviderMode::Quiet, _) => "quiet hours: nothing is begun".into(),
         (ProviderMode::Leaving, Some(0)) => "may be switched off: everything is elsewhere".into(),

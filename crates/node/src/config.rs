@@ -2,6 +2,10 @@
 //!
 //! Relative paths are relative to the file's folder, so that a network's folder can be moved.
 
+mod bucket_url;
+
+pub use bucket_url::{BucketUrl, BucketUrlError};
+
 use crate::role::Shutdown;
 pub use chainflix_overlay::control::SITE_BYTES_MAX;
 use chainflix_primitives::{NetworkGenesis, NodeId, genesis::GenesisError};
@@ -171,6 +175,9 @@ pub struct ProviderConfig {
     /// More folders, on other disks.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub folders: Vec<FolderConfig>,
+    /// Object stores beside the folders.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub object_stores: Vec<ObjectStoreConfig>,
     /// JSON-RPC of validators.
     pub rpcs: Vec<String>,
     /// The controllers it reports to.
@@ -187,6 +194,30 @@ pub struct FolderConfig {
     pub path: PathBuf,
     /// Most bytes it may take, as `du` counts them.
     pub quota_bytes: u64,
+}
+
+/// An object store (S3 and what speaks like it). Its key comes from the environment.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct ObjectStoreConfig {
+    /// Bucket, and where in it.
+    pub url: BucketUrl,
+    /// Where it is asked, `https://…`; Amazon's own where it is left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub endpoint: Option<String>,
+    /// The store's own name of its region.
+    #[serde(default = "bucket_region")]
+    pub region: String,
+    /// Most bytes it may take there: what a listing shows.
+    pub quota_bytes: u64,
+    /// Whether its cells are read again to find rotten bits: many stores are paid for what is read.
+    #[serde(default)]
+    pub scrub: bool,
+}
+
+/// What every S3 knows.
+pub fn bucket_region() -> String {
+    "us-east-1".into()
 }
 
 fn state_folder() -> PathBuf {
@@ -373,6 +404,7 @@ impl ProviderConfig {
             scrub_bytes_per_s: scrub_bytes_per_s(),
             page_listen: None,
             folders: Vec::new(),
+            object_stores: Vec::new(),
             rpcs,
             controllers,
             overlay,

@@ -10,8 +10,8 @@
 
 use crate::{
     config::{
-        ControllerAt, OverlayConfig, PageError, ProviderConfig, QuietHours, RelayAt, RoleConfig, SiteError, check_page,
-        check_site,
+        ControllerAt, ObjectStoreConfig, OverlayConfig, PageError, ProviderConfig, QuietHours, RelayAt, RoleConfig,
+        SiteError, check_page, check_site,
     },
     keys::{self, KeyError},
 };
@@ -51,8 +51,10 @@ pub struct RelayCard {
 /// What the operator of a new provider decides.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ProviderPlan {
-    /// Most bytes it may take.
+    /// Most bytes it may take in its own folder; 0 where it keeps its cells elsewhere.
     pub quota_bytes: u64,
+    /// An object store, instead of the folder or beside it.
+    pub object_store: Option<ObjectStoreConfig>,
     /// Where it stands, in the operator's words.
     pub region: String,
     /// What it shares a roof with, in the operator's words; empty for nothing.
@@ -167,6 +169,7 @@ impl JoinCard {
         config.uplink_bytes_per_s = plan.uplink_bytes_per_s;
         config.quiet_hours = plan.quiet_hours;
         config.page_listen = Some(plan.page_listen);
+        config.object_stores = plan.object_store.iter().cloned().collect();
         // Plain data with string keys: TOML can say it.
         let text = toml::to_string(&RoleConfig::Provider(config)).expect("a configuration is valid TOML");
         // Last: a folder with a configuration is whole.
@@ -195,6 +198,13 @@ mod tests {
 
         let plan = ProviderPlan {
             quota_bytes: 200_000_000_000,
+            object_store: Some(ObjectStoreConfig {
+                url: "s3://films/disk-7".parse().unwrap(),
+                endpoint: None,
+                region: "eu-central-1".into(),
+                quota_bytes: 1_000_000_000_000,
+                scrub: false,
+            }),
             region: "KR".into(),
             site: "attic".into(),
             uplink_bytes_per_s: 1_250_000,
@@ -215,6 +225,7 @@ mod tests {
         assert_eq!((config.site, config.uplink_bytes_per_s), (plan.site.clone(), plan.uplink_bytes_per_s));
         assert_eq!(fs::read(config.overlay.relay.unwrap().certificate).unwrap(), [0x30, 0x82]);
         assert_eq!(config.controllers, controllers);
+        assert_eq!(config.object_stores, Vec::from_iter(plan.object_store.clone()));
         assert!(
             matches!(card.write_provider(&folder, &plan), Err(JoinError::Taken { .. })),
             "keys are never overwritten"

@@ -1,6 +1,7 @@
 //! The storage provider role: the store, its registration on the chain, and its receipts on their way to validators.
 
 mod book;
+mod bucket;
 mod days;
 mod disputes;
 mod page;
@@ -23,7 +24,7 @@ use book::{SharedBook, UNREACHABLE};
 use chainflix_contracts::{IRegistry, REGISTRY_ADDRESS, SolCall};
 use chainflix_overlay::{Overlay, ServeLimits};
 use chainflix_primitives::{AccountAddress, AccountKey, BoxKey, BoxPublicKey, NetworkGenesis, NodeId, Receipt, Signed};
-use chainflix_provider::{Provider, Store, StoreFolder};
+use chainflix_provider::{Provider, Store, StoreBucket, StoreFolder};
 use chainflix_rpc::{Client, http, send_transaction};
 use report::Reporter;
 use state::StateFolder;
@@ -59,7 +60,8 @@ pub(crate) async fn run(config: ProviderConfig, mut shutdown: Shutdown) -> Resul
     let listener = listen(&config).await?;
     let state = StateFolder::open(&config.state)?;
     let leaving = state.is_leaving()?;
-    let store = Store::open_all(&folders(&config))?;
+    let (folders, buckets) = (folders(&config), buckets(&config, account.address())?);
+    let store = spawn_blocking(move || Store::open_mixed(&folders, &buckets)).await??;
     let overlay = overlay::bind(&config.overlay, &config.controllers).await?;
     tokio::select! {
         () = await_relay(&config.overlay, &overlay) => {}
@@ -140,6 +142,12 @@ fn folders(config: &ProviderConfig) -> Vec<StoreFolder> {
     let others =
         config.folders.iter().map(|folder| StoreFolder { path: folder.path.clone(), quota_bytes: folder.quota_bytes });
     std::iter::once(first).chain(others).collect()
+}
+
+/// The object stores of the configuration, with the key of the environment.
+fn buckets(config: &ProviderConfig, account: AccountAddress) -> Result<Vec<StoreBucket>, bucket::BucketError> {
+    let variable = |name: &str| std::env::var(name).ok();
+    config.object_stores.iter().map(|store| bucket::bucket(store, account, variable)).collect()
 }
 
 async fn listen(config: &ProviderConfig) -> Result<Option<TcpListener>> {

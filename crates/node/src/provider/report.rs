@@ -8,7 +8,7 @@ use super::{
 use crate::config::ProviderConfig;
 use chainflix_overlay::Dialer;
 use chainflix_primitives::{AccountAddress, NodeId};
-use chainflix_provider::{Provider, ProviderStatus, Store};
+use chainflix_provider::{Provider, ProviderStatus, SilentBucket, Store};
 use chainflix_rpc::{
     Client,
     types::{AccountQuery, ServedQuery, ServedReport},
@@ -42,6 +42,9 @@ pub struct ProviderReport {
     pub status: ProviderStatus,
     /// Folders that are not there now: a disk that was unplugged, or failed.
     pub missing_folders: Vec<PathBuf>,
+    /// Object stores that do not answer now.
+    #[serde(default)]
+    pub silent_stores: Vec<SilentBucket>,
     /// How others come to it.
     pub reach: Reach,
     /// Whether the registry names it: before that nobody sends it anything.
@@ -135,6 +138,7 @@ impl Reporter {
             region: self.region.clone(),
             status,
             missing_folders: self.store.missing(),
+            silent_stores: self.store.silent(),
             reach: Reach::of(ways.direct, ways.relay),
             registered: self.registered.load(Ordering::Relaxed),
             struck_out: served.map(|served| served.struck_out),

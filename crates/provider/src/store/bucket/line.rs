@@ -24,6 +24,8 @@ use tokio::{runtime::Runtime, time::timeout};
 
 /// Threads that speak to one object store.
 const THREADS: usize = 2;
+/// How long a small answer may take: viewers wait for it.
+const SOON: Duration = Duration::from_secs(10);
 
 /// The way to one object store.
 pub struct Line {
@@ -85,7 +87,7 @@ impl Line {
         self.key(&format!("cells/{}/{name}.{kind}", &name[..2]))
     }
 
-    /// Waits for a request.
+    /// Waits for a request that sends much.
     ///
     /// # Errors
     /// `NotFound` says that the object is not there, and nothing else does.
@@ -93,7 +95,26 @@ impl Line {
         &self,
         request: impl Future<Output = object_store::Result<T>> + Send + 'static,
     ) -> io::Result<T> {
-        let answered = self.wait(request);
+        self.ask_within(self.patience, request)
+    }
+
+    /// Waits for a request that sends little, and has little to answer.
+    ///
+    /// # Errors
+    /// As [`Self::ask`].
+    pub fn ask_soon<T: Send + 'static>(
+        &self,
+        request: impl Future<Output = object_store::Result<T>> + Send + 'static,
+    ) -> io::Result<T> {
+        self.ask_within(self.patience.min(SOON), request)
+    }
+
+    fn ask_within<T: Send + 'static>(
+        &self,
+        patience: Duration,
+        request: impl Future<Output = object_store::Result<T>> + Send + 'static,
+    ) -> io::Result<T> {
+        let answered = self.wait(patience, request);
         if answered.as_ref().is_err_and(|error| error.kind() != io::ErrorKind::NotFound) {
             self.suspect.store(true, Ordering::Relaxed);
         }
@@ -102,11 +123,11 @@ impl Line {
 
     fn wait<T: Send + 'static>(
         &self,
+        patience: Duration,
         request: impl Future<Output = object_store::Result<T>> + Send + 'static,
     ) -> io::Result<T> {
         let stopped = || io::Error::other("nobody speaks to the object store any more");
         let (answer, waiting) = sync_channel(1);
-        let patience = self.patience;
         self.runtime.as_ref().ok_or_else(stopped)?.spawn(async move {
             // Whoever waits does so until it hears something.
             let _ = answer.send(timeout(patience, request).await);
@@ -121,7 +142,7 @@ impl Line {
     /// A small object, whole.
     pub fn get(&self, key: Key, bytes_max: u64) -> io::Result<Bytes> {
         let objects = self.objects.clone();
-        self.ask(async move {
+        self.ask_soon(async move {
             let found = objects.get(&key).await?;
             if found.meta.size > bytes_max {
                 return Err(Error::Generic { store: "cells", source: format!("{key} is too long").into() });
@@ -133,7 +154,7 @@ impl Line {
     /// Removes an object; one that is not there is removed.
     pub fn delete(&self, key: Key) -> io::Result<()> {
         let objects = self.objects.clone();
-        self.ask(async move {
+        self.ask_soon(async move {
             match objects.delete(&key).await {
                 Err(Error::NotFound { .. }) => Ok(()),
                 told => told,
@@ -160,7 +181,7 @@ impl Line {
     /// Writes down that this provider keeps cells here.
     pub fn take(&self) -> io::Result<()> {
         let (objects, key, name) = (self.objects.clone(), self.key("owner"), Bytes::from(self.owner.clone()));
-        self.ask(async move { objects.put(&key, name.into()).await.map(|_| ()) })
+        self.ask_soon(async move { objects.put(&key, name.into()).await.map(|_| ()) })
     }
 
     /// Whether the store answers, and is this provider's.

@@ -41,7 +41,7 @@ use std::{
 use tracing::warn;
 
 /// An answering object store is asked whether it is there at every so many looks: each time is a request that costs.
-const LOOKS_PER_QUESTION: u32 = 12;
+const LOOKS_PER_QUESTION: u32 = 6;
 /// One that is silent for so many looks is gone: with a look every five seconds, ten minutes.
 pub(super) const SILENT_LOOKS_MAX: u32 = 120;
 
@@ -60,7 +60,8 @@ pub struct StoreBucket {
     pub owner: String,
     /// Whether everything is read again for rotten bits: where reading is paid for, that costs.
     pub scrub: bool,
-    /// How long it may take to answer; a listing, as long for every thousand objects.
+    /// How long it may take to answer where much is sent, and for every thousand objects of a listing; where viewers wait,
+    /// never longer than ten seconds.
     pub patience: Duration,
 }
 

@@ -77,7 +77,7 @@ impl ObjectReader {
     fn fetch(&self, offset: u64, end: u64) -> io::Result<Bytes> {
         let (objects, key) = (self.line.objects.clone(), self.key.clone());
         let size = self.size;
-        let told = self.line.ask(async move {
+        let told = self.line.ask_soon(async move {
             let found = objects.get_opts(&key, GetOptions::new().with_range(Some(offset..end))).await?;
             if found.meta.size != size {
                 return Ok(None);
