@@ -116,6 +116,66 @@ mod tests {
         Cli::command().debug_assert();
     }
 
+    const PAGES: [(&str, &str); 2] = [
+        ("provider.md", include_str!("../../../docs/provider.md")),
+        ("node-operator.md", include_str!("../../../docs/node-operator.md")),
+    ];
+
+    /// What stands in blocks of this kind, in order.
+    fn blocks<'a>(page: &'a str, kind: &str) -> Vec<&'a str> {
+        let blocks = page.split("```").skip(1).step_by(2);
+        blocks.filter_map(|block| block.strip_prefix(kind)?.strip_prefix('\n')).collect()
+    }
+
+    /// The words of a line, as a shell reads them: quotes, and a comment at the end.
+    fn words(line: &str) -> Vec<String> {
+        let (mut words, mut quote) = (vec![String::new()], None);
+        for letter in line.chars() {
+            match (letter, quote) {
+                ('\'' | '"', None) => quote = Some(letter),
+                (_, Some(open)) if open == letter => quote = None,
+                ('#', None) if words.last().is_some_and(String::is_empty) => break,
+                (' ', None) => words.push(String::new()),
+                _ => words.last_mut().unwrap().push(letter),
+            }
+        }
+        words.retain(|word| !word.is_empty());
+        words
+    }
+
+    #[test]
+    fn the_pages_show_commands_that_there_are() {
+        for (page, text) in PAGES {
+            let whole = text.replace("urn:cfx:…", &format!("urn:cfx:{}", "0".repeat(64)));
+            let whole = whole.replace("0x…", &format!("0x{}", "0".repeat(40)));
+            let blocks = blocks(&whole, "sh");
+            let commands: Vec<_> =
+                blocks.iter().flat_map(|block| block.lines()).filter(|line| line.starts_with("chainflix ")).collect();
+            assert!(commands.len() >= 6, "{page} shows {} commands", commands.len());
+            for command in commands {
+                if let Err(error) = Cli::try_parse_from(words(command)) {
+                    assert!(!error.use_stderr(), "{page}: {command}\n{error}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn the_provider_of_the_page_can_be_configured() {
+        let blocks = blocks(PAGES[0].1, "toml");
+        let (whole, parts): (Vec<_>, Vec<_>) = blocks.into_iter().partition(|block| block.starts_with("role = "));
+        let [whole] = whole[..] else { panic!("{} configurations", whole.len()) };
+        assert_eq!(parts.len(), 2);
+        let text = format!("{whole}{}", parts.concat()).replace("0x…", &format!("0x{}", "0".repeat(64)));
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("config.toml");
+        std::fs::write(&path, text).unwrap();
+        let chainflix_node::RoleConfig::Provider(config) = chainflix_node::RoleConfig::read(&path).unwrap() else {
+            panic!("not a provider")
+        };
+        assert_eq!((config.folders.len(), config.object_stores.len()), (2, 1));
+    }
+
     #[test]
     fn every_command_shows_an_example() {
         for command in Cli::command().get_subcommands_mut() {

@@ -117,7 +117,8 @@ impl Scrubber {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::Put;
+    use crate::store::{Put, StoreBucket, StoreFolder};
+    use object_store::{ObjectStoreExt as _, memory::InMemory};
     use std::os::unix::fs::FileExt as _;
 
     fn put(store: &Arc<Store>, bytes: &[u8]) -> CellId {
@@ -128,6 +129,14 @@ mod tests {
         cell
     }
 
+    fn scrubber(store: &Arc<Store>) -> Scrubber {
+        Scrubber { store: store.clone(), bytes_per_s: u64::MAX, counts: Arc::default() }
+    }
+
+    fn found(scrubber: &Scrubber) -> (u64, u64) {
+        (scrubber.counts.cells.load(Ordering::Relaxed), scrubber.counts.damaged.load(Ordering::Relaxed))
+    }
+
     #[tokio::test]
     async fn a_flipped_bit_that_nobody_asked_for_is_found() {
         let folder = tempfile::tempdir().unwrap();
@@ -136,12 +145,44 @@ mod tests {
         let name = hex::encode(rotten.0);
         let path = folder.path().join("cells").join(&name[..2]).join(format!("{name}.cell"));
         std::fs::OpenOptions::new().write(true).open(path).unwrap().write_all_at(&[3], 199_999).unwrap();
-        let counts = Arc::new(ScrubCounts::default());
-        let scrubber = Scrubber { store: store.clone(), bytes_per_s: u64::MAX, counts: counts.clone() };
+        let scrubber = scrubber(&store);
         for cell in [sound, rotten] {
             scrubber.cell(cell).await.unwrap();
         }
-        assert_eq!((counts.cells.load(Ordering::Relaxed), counts.damaged.load(Ordering::Relaxed)), (1, 1));
+        assert_eq!(found(&scrubber), (1, 1));
         assert_eq!(store.cells().iter().map(|held| held.cell).collect::<Vec<_>>(), [sound], "the other can come again");
+    }
+
+    #[tokio::test]
+    async fn an_object_store_is_read_again_where_its_owner_says_so() {
+        let folder = tempfile::tempdir().unwrap();
+        let objects = Arc::new(InMemory::new());
+        let open = |scrub| {
+            let bucket = StoreBucket {
+                name: "s3://films".into(),
+                objects: objects.clone(),
+                prefix: String::new(),
+                quota_bytes: 16 << 20,
+                owner: "provider 7".into(),
+                scrub,
+                patience: Duration::from_secs(10),
+            };
+            let home = StoreFolder { path: folder.path().into(), quota_bytes: 0 };
+            Store::open_mixed(&[home], &[bucket]).unwrap()
+        };
+        let store = open(false);
+        let (sound, rotten) = (put(&store, &vec![1; 3_000_000]), put(&store, &vec![2; 200_000]));
+        assert_eq!(store.next_after(None), None, "reading may cost");
+        drop(store);
+        let name = hex::encode(rotten.0);
+        let key = object_store::path::Path::from(format!("cells/{}/{name}.cell", &name[..2]));
+        objects.put(&key, vec![3; 200_000].into()).await.unwrap();
+        let store = open(true);
+        let scrubber = scrubber(&store);
+        for cell in [store.next_after(None), store.next_after(Some(sound.min(rotten)))] {
+            scrubber.cell(cell.expect("two are held")).await.unwrap();
+        }
+        assert_eq!(found(&scrubber), (1, 1));
+        assert_eq!(store.cells().iter().map(|held| held.cell).collect::<Vec<_>>(), [sound]);
     }
 }
