@@ -45,7 +45,7 @@ pub struct ProviderConfig {
     pub validators: Vec<AccountAddress>,
     /// Who may store cells here, and is told what is held.
     pub controllers: Vec<NodeId>,
-    /// Most deliveries at a time; one peer gets at most half.
+    /// Most deliveries at a time; one peer gets at most half. Fewer where the uplink carries fewer.
     pub deliveries_max: usize,
     /// Most bytes a second that all deliveries send together; 0 for no limit.
     pub uplink_bytes_per_s: u64,
@@ -106,13 +106,15 @@ impl ProviderConfig {
         duty: Arc<Duty>,
         receipts: mpsc::Sender<Signed<Receipt>>,
     ) -> DeliveryProtocol {
+        let uplink = Uplink::new(self.uplink_bytes_per_s);
+        let deliveries_max = self.deliveries_max.min(uplink.deliveries_max());
         DeliveryProtocol {
             policy: GrantPolicy { node, account: self.account.address(), validators: self.validators },
             signed: SignedReceipts::new(self.account),
             box_key: self.box_key,
             store,
-            admission: Admission::new(self.deliveries_max),
-            uplink: Uplink::new(self.uplink_bytes_per_s),
+            admission: Admission::new(deliveries_max),
+            uplink,
             duty,
             receipts,
             done_patience: self.done_patience,

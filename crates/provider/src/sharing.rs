@@ -7,8 +7,8 @@
 //!
 //! To viewers and validators it is a provider: drawn like one, paid like one. To controllers it is not: its cells are no
 //! copies that they count on, nothing is stored here for others, and who closes the lid has left. It keeps what a provider
-//! keeps, the sealed bytes; each viewer gets them under its own DownloadKey. Left out: telling that a cell is gone before
-//! the next telling; whoever is sent here for it meanwhile is told, and goes to another.
+//! keeps, the sealed bytes; each viewer gets them under its own DownloadKey. It says so when it goes. Left out: telling that
+//! a cell is gone before the next telling; whoever is sent here for it meanwhile is told, and goes to another.
 
 use crate::{
     delivery::DeliveryProtocol,
@@ -21,6 +21,7 @@ use chainflix_overlay::{
     control::{self, PAGE_CELLS_MAX, ProviderCard, SHARE_MS, Share},
 };
 use chainflix_primitives::{CellId, NodeId, Receipt, Signed};
+use futures::future::join_all;
 use std::{
     collections::VecDeque,
     sync::{Arc, Mutex, MutexGuard, PoisonError, atomic::Ordering},
@@ -38,11 +39,17 @@ const TELL_AGAIN: Duration = Duration::from_millis(SHARE_MS / 2);
 /// First pause after a controller did not hear it; doubled each time up to [`TELL_AGAIN`].
 const PAUSE: Duration = Duration::from_secs(1);
 
+/// How long a controller may take to hear that this viewer is going.
+const FAREWELL: Duration = Duration::from_secs(1);
+
 /// A viewer that shares. Dropping it stops telling; serving ends with the overlay's `Serving`.
 pub struct Sharing {
     delivery: Arc<DeliveryProtocol>,
     shelf: Arc<Shelf>,
-    _tasks: JoinSet<()>,
+    card: Signed<ProviderCard>,
+    controllers: Vec<NodeId>,
+    dialer: Dialer,
+    tasks: Mutex<JoinSet<()>>,
 }
 
 /// What is kept, in the order in which it goes.
@@ -79,8 +86,24 @@ impl Sharing {
             tasks.spawn(teller.run());
         }
         let duty = Arc::new(Duty::new(None, Vec::new(), false, config.clock.clone()));
+        let controllers = config.controllers.clone();
         let delivery = Arc::new(config.delivery(store, dialer.node_id(), duty, receipts));
-        Self { delivery, shelf, _tasks: tasks }
+        Self { delivery, shelf, card, controllers, dialer, tasks: Mutex::new(tasks) }
+    }
+
+    /// Tells the controllers that this viewer is going, so that they send nobody here any more. For whom does not hear it,
+    /// what was said last holds for a while.
+    pub async fn leave(&self) {
+        self.tasks.lock().unwrap_or_else(PoisonError::into_inner).abort_all();
+        let tell = |controller| {
+            let nothing = Share { card: self.card.clone(), slots: 0, cells: Vec::new() };
+            timeout(FAREWELL, control::share(&self.dialer, controller, nothing))
+        };
+        for unheard in
+            join_all(self.controllers.iter().copied().map(tell)).await.into_iter().filter(|told| told.is_err())
+        {
+            debug!(?unheard, "a controller does not hear that this viewer is going");
+        }
     }
 
     /// What the overlay has to serve.

@@ -6,7 +6,8 @@
 //!
 //! One limit for all deliveries together (the generic cell rate algorithm, by `governor`), and one queue before it. A
 //! frame is due when its minute would be played, had its viewer begun to watch when it asked: so the first picture of one
-//! goes before what another has to spare, and everybody is equally far ahead. In quiet hours no delivery begins and nothing
+//! goes before what another has to spare, and everybody is equally far ahead. That counts for a second either way and no
+//! more: a viewer that hears nothing for long goes elsewhere. In quiet hours no delivery begins and nothing
 //! is stored; what runs ends. Without a limit there is no queue: then the line is shared by whoever is below us.
 
 use chainflix_primitives::CHUNK_BYTES;
@@ -29,6 +30,10 @@ use tokio::{
 const FRAME_CHUNKS: u64 = 16;
 /// A turn keeps the next one waiting for no longer than this, where a chunk is not longer.
 const TURN_MS: u64 = 40;
+/// How much earlier or later than asked for a turn may be due.
+const HURRY: Duration = Duration::from_secs(1);
+/// Longest round in which everybody gets a turn; with more deliveries than that their viewers would think we are gone.
+const ROUND_MS: u64 = 2_000;
 /// Of every 16 bytes that are sent, headers of Ethernet, IP, UDP and QUIC cost another one at most.
 const PAYLOAD_PER_HEADER: usize = 16;
 /// Turns that are asked for and not looked at yet. One more waits with its question.
@@ -43,6 +48,7 @@ struct Line {
     turns: mpsc::Sender<Turn>,
     queue: JoinHandle<()>,
     frame_chunks: u64,
+    deliveries_max: usize,
 }
 
 /// Somebody's wish to send.
@@ -56,13 +62,17 @@ impl Uplink {
     /// So many bytes a second, headers included; 0 for no limit.
     pub fn new(bytes_per_s: u64) -> Self {
         let Some(rate) = NonZeroU32::new(u32::try_from(bytes_per_s).unwrap_or(u32::MAX)) else { return Self(None) };
+        let bytes_per_s = u64::from(rate.get());
         let frame_chunks = (bytes_per_s * TURN_MS / 1_000 / CHUNK_BYTES).clamp(1, FRAME_CHUNKS);
         // Two turns at once: the line does not stand still between them.
         let burst_bytes = 2 * on_the_line((frame_chunks * CHUNK_BYTES) as usize).get();
         let burst = NonZeroU32::new(burst_bytes).unwrap_or(NonZeroU32::MIN);
         let limiter = DefaultDirectRateLimiter::direct(Quota::per_second(rate).allow_burst(burst));
         let (turns, asked) = mpsc::channel(TURNS_MAX);
-        Self(Some(Line { turns, queue: tokio::spawn(take_turns(limiter, asked)), frame_chunks }))
+        let round_bytes = bytes_per_s * ROUND_MS / 1_000;
+        let deliveries_max = usize::try_from(round_bytes / (frame_chunks * CHUNK_BYTES)).unwrap_or(usize::MAX).max(1);
+        let queue = tokio::spawn(take_turns(limiter, asked));
+        Self(Some(Line { turns, queue, frame_chunks, deliveries_max }))
     }
 
     /// Chunks that may go out in one turn.
@@ -70,10 +80,17 @@ impl Uplink {
         self.0.as_ref().map_or(FRAME_CHUNKS, |line| line.frame_chunks)
     }
 
+    /// Deliveries that the line carries at a time.
+    pub fn deliveries_max(&self) -> usize {
+        self.0.as_ref().map_or(usize::MAX, |line| line.deliveries_max)
+    }
+
     /// Waits until `bytes`, a frame at most, may be sent, which are due at `due`.
     pub async fn turn(&self, due: Instant, bytes: usize) {
         let Some(line) = &self.0 else { return };
         let (granted, turn) = oneshot::channel();
+        let now = Instant::now();
+        let due = due.clamp(now.checked_sub(HURRY).unwrap_or(now), now + HURRY);
         // The queue ends with this.
         let _asked = line.turns.send(Turn { due, bytes: on_the_line(bytes), granted }).await;
         let _granted = turn.await;
@@ -243,11 +260,15 @@ mod tests {
     }
 
     #[test]
-    fn a_slow_line_sends_small_frames() {
+    fn a_slow_line_sends_small_frames_to_few() {
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         let _inside = runtime.enter();
-        let frames = [0, 600_000, 2_000_000, 1 << 40].map(|bytes_per_s| Uplink::new(bytes_per_s).frame_chunks());
-        assert_eq!(frames, [FRAME_CHUNKS, 1, 4, FRAME_CHUNKS]);
+        let of = |bytes_per_s| {
+            let uplink = Uplink::new(bytes_per_s);
+            (uplink.frame_chunks(), uplink.deliveries_max())
+        };
+        assert_eq!([0, 1_000, 600_000, 2_000_000].map(of), [(FRAME_CHUNKS, usize::MAX), (1, 1), (1, 73), (4, 61)]);
+        assert_eq!(of(1 << 30).0, FRAME_CHUNKS);
     }
 
     #[test]

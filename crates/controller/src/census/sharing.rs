@@ -22,12 +22,18 @@ pub(super) struct SharingViewer {
 }
 
 impl Census {
-    /// A viewer serves cells. Its card was checked. Those that no film has and nobody else holds are not remembered.
+    /// A viewer serves cells, or none any more. Its card was checked. Those that no film has and nobody else holds are not
+    /// remembered.
     pub fn share(&mut self, words: Share, now_ms: u64) -> Result<(), CensusError> {
         let card = &words.card.body;
         let (node, account) = (card.node, card.account);
         if let Some(again_ms) = self.out.get(&account).copied().filter(|again_ms| *again_ms > now_ms) {
             return Err(CensusError::Out { again_ms });
+        }
+        if words.cells.is_empty() {
+            // Whoever does not present itself is not named, whatever is remembered of its cells.
+            self.sharing.remove(&node);
+            return Ok(());
         }
         if self.sharing.len() >= SHARERS_MAX && !self.sharing.contains_key(&node) {
             return Err(CensusError::Full);

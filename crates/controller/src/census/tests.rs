@@ -473,6 +473,9 @@ fn who_shares_what_it_watched_is_named_for_a_while_and_counts_as_no_copy() {
     assert_eq!(census.status().providers, 1);
     assert_eq!(place(&mut census, 1, SIZE, &[]).copies, 1);
     assert_eq!(sources_beside(&census, 1, &[node(1)]), [node(9)]);
+    census.share(share(9, &[]), 0).unwrap();
+    assert_eq!(sources(&census, 1), [node(1)], "it said that it goes");
+    census.share(share(9, &[1]), 0).unwrap();
 
     let watched = AccountKey::from_bytes(&[9; 32]).unwrap().address();
     let ask = Ask { viewer: watched, region: Region::UNKNOWN, cell: &cell(1), excluded: &[] };

@@ -132,6 +132,7 @@ impl Sharer {
 
     pub(super) async fn stop(self) {
         drop(self.tasks);
+        self.sharing.leave().await;
         self.serving.stop().await;
     }
 }
