@@ -1,12 +1,13 @@
-//! Shaped lines on one machine: a network namespace for each place, a veth pair to a bridge, `tc` on both of its ends.
+//! Shaped lines on one machine: a network namespace for each place, a veth pair to a router, `tc` on both of its ends.
 //!
 //! ```text
 //! place 1 ─ eth0 ══ port1 ┐
-//! place 2 ─ eth0 ══ port2 ┼─ bridge, in the hub's namespace: place 0, whose own line is not shaped
+//! place 2 ─ eth0 ══ port2 ┼─ router, in the hub's namespace: place 0, whose own line is not shaped
 //!   …       up ▲     ▲ down
 //! ```
 //!
-//! A token bucket limits each direction of each line, with a queue of [`QUEUE_MS`] behind it, as a home router has one.
+//! A router, since on a bridge everybody is everybody's neighbour: the system's table of those has 1,024 entries for all
+//! namespaces together. A token bucket limits each direction of each line, with a queue of [`QUEUE_MS`] behind it, as a home router has one.
 //! Only root can do this. No delay is added.
 
 use anyhow::{Context as _, Result, ensure};
@@ -70,23 +71,26 @@ impl Lines {
     }
 
     fn plug_in_hub(&self, hub: &str) -> Result<()> {
-        let mut words =
-            format!("link set lo up\nlink add bridge type bridge\naddr add {}/16 dev bridge\n", Self::address(0));
+        let mut words = format!("link set lo up\naddr add {}/32 dev lo\n", Self::address(0));
         let mut shapes = String::new();
         for number in 1..=self.places {
-            words.push_str(&format!("link set port{number} master bridge up\n"));
+            let address = Self::address(number);
+            words.push_str(&format!("link set port{number} up\nroute add {address}/32 dev port{number}\n"));
             shapes.push_str(&shape(&format!("port{number}")));
         }
-        words.push_str("link set bridge up\n");
         ip(&["-n", hub, "-batch", "-"], &words)?;
+        fed("ip", &["netns", "exec", hub, "tee", "/proc/sys/net/ipv4/ip_forward"], "1\n")?;
         tc(hub, &shapes)
     }
 
     fn plug_in(&self, number: u16) -> Result<()> {
-        let (name, address) = (self.name(number), Self::address(number));
+        let (name, address, hub) = (self.name(number), Self::address(number), Self::address(0));
         ip(
             &["-n", &name, "-batch", "-"],
-            &format!("link set lo up\naddr add {address}/16 dev eth0\nlink set eth0 up\n"),
+            &format!(
+                "link set lo up\naddr add {address}/32 dev eth0\nlink set eth0 up\n\
+                 route add {hub} dev eth0\nroute add default via {hub}\n"
+            ),
         )?;
         tc(&name, &shape("eth0"))
     }

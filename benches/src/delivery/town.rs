@@ -6,7 +6,7 @@
 use super::{
     chain::{Chain, Identity, Served},
     film::Film,
-    lines::{LINE_MBIT_PER_S, Lines},
+    lines::Lines,
     provider::record,
     swarm::Plan,
 };
@@ -18,6 +18,7 @@ use chainflix_overlay::{
 use chainflix_placement::{
     Card, Event, Held, Picture, PictureConfig, PlaceTag, Region, Standing,
     source::{Ask, Sharer, SourceRules, Sources},
+    target::TargetRules,
 };
 use chainflix_primitives::{
     AccountAddress, BlockHash, Evidence, Grant, GrantId, GrantRequest, Magnet, NetworkGenesis, NodeId, Opening,
@@ -49,6 +50,11 @@ const CONTROLLER: [u8; 32] = [6; 32];
 /// The controller's name.
 pub fn controller() -> NodeId {
     NodeKey::from_bytes(&CONTROLLER).node_id()
+}
+
+/// Viewers that a controller thinks a source can serve before it has shown more.
+fn believed_slots() -> u16 {
+    u16::try_from(TargetRules::default().viewers_per_copy).unwrap_or(u16::MAX)
 }
 
 /// Where a place listens.
@@ -94,9 +100,7 @@ impl Town {
         let cells: Vec<Held> = film.manifest.cells.iter().map(|entry| Held { cell: entry.id, size }).collect();
         let (magnet, countries) = (film.magnet, Vec::new());
         picture.apply(0, &Event::Film { magnet, home: region, countries, cells: cells.clone() })?;
-        // Viewers that a line can carry.
-        let kbit_per_s = plan.film.cell_bytes * 8 / plan.film.cell_ms;
-        let slots = u16::try_from(LINE_MBIT_PER_S * 1_000 / kbit_per_s.max(1))?.max(1);
+        let slots = believed_slots();
         let (mut served, mut addresses) = (HashMap::new(), HashMap::new());
         for number in 1..=plan.providers {
             let identity = Identity::provider(number)?;
@@ -135,7 +139,9 @@ impl Town {
         let ask = Ask { viewer: request.account, region, cell: &entry.id, excluded: &request.excluded };
         let mut desk = self.desk();
         // A controller names two, and a validator draws one of them without looking at their order.
-        let named = desk.sources.name(0, &self.picture, &BlockHash([7; 32]), &ask, 2);
+        let mut named = desk.sources.name(0, &self.picture, &BlockHash([7; 32]), &ask, usize::MAX);
+        named.retain(|node| desk.served.contains_key(node));
+        named.truncate(2);
         let drawn = usize::from(request.account.0[0]) % named.len().max(1);
         let node = *named.get(drawn).ok_or(ControlRefusal::NoSource)?;
         let served = desk.served.get(&node).ok_or(ControlRefusal::NoSource)?;
@@ -146,11 +152,15 @@ impl Town {
         Ok(Source { grant, address: desk.addresses.get(&node).cloned() })
     }
 
-    /// A viewer shares what it watched, for as long as it is there: who goes away first is found out by asking.
+    /// A viewer shares what it watched, until it says that it goes.
     fn share(&self, words: Share) {
         let card = words.card.body;
         let Ok(region) = "kr-11".parse() else { return };
         let mut desk = self.desk();
+        if words.cells.is_empty() {
+            desk.served.remove(&card.node);
+            return;
+        }
         let sharer = Sharer { node: card.node, account: card.account, region, slots: words.slots, until_ms: u64::MAX };
         for cell in words.cells {
             desk.sources.shared(cell, sharer);
