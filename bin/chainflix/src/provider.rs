@@ -39,7 +39,7 @@ pub struct Provider {
 
 #[derive(Subcommand)]
 enum Deed {
-    Init(Init),
+    Init(Box<Init>),
     /// Store and serve until Ctrl-C
     #[command(after_help = "Example: chainflix provider run --config my-disk/config.toml")]
     Run(At),

@@ -63,7 +63,7 @@ impl IntakeProtocol {
         };
         stream.write_frame(&StoreAnswer::Ready).await?;
         let (pieces, queue) = mpsc::channel(QUEUE_PIECES);
-        let writing = spawn_blocking(move || write(incoming, queue));
+        let writing = spawn_blocking(move || write(*incoming, queue));
         let received = receive(stream, size, pieces).await;
         // The task ends when the queue does; what is incomplete it throws away by itself.
         let written = writing.await;

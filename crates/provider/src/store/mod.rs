@@ -105,7 +105,7 @@ pub enum Put {
     /// It is held already.
     Held,
     /// Write its bytes.
-    Write(Incoming),
+    Write(Box<Incoming>),
 }
 
 impl Store {
@@ -159,7 +159,7 @@ impl Store {
         }
         self.measure();
         let place = self.index().reserve(cell, size)?;
-        Incoming::begin(self.clone(), cell, place).map(Put::Write)
+        Incoming::begin(self.clone(), cell, place).map(|incoming| Put::Write(Box::new(incoming)))
     }
 
     /// Opens a cell for reading; `None` where it is not held. A cell that turns out damaged is dropped.

@@ -197,7 +197,7 @@ fn a_store_belongs_to_one_provider() {
     let folder = StoreFolder { path: home.path().into(), quota_bytes: 0 };
     let store = bench.open(QUOTA_BYTES);
     let other = StoreBucket { owner: "provider 8".into(), ..bench.bucket(QUOTA_BYTES) };
-    let refused = Store::open_mixed(&[folder.clone()], std::slice::from_ref(&other));
+    let refused = Store::open_mixed(std::slice::from_ref(&folder), std::slice::from_ref(&other));
     assert!(matches!(refused, Err(StoreOpenError::Taken { owner, .. }) if owner == "provider 7"));
     let beside = StoreBucket { prefix: "disk-8".into(), ..other };
     Store::open_mixed(&[folder], &[beside]).unwrap();
