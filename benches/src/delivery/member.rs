@@ -91,7 +91,7 @@ async fn view(plan: &Plan, number: u16, folder: &Path) -> Result<()> {
         magnet,
         secret: Zeroizing::new(blake3::derive_key("chainflix bench viewer v1", &number.to_le_bytes())),
         rpcs: vec![format!("http://{}", town::listens(0))],
-        controller: ControllerAt { node: town::controller(), addresses: vec![town::listens(0)] },
+        controllers: vec![ControllerAt { node: town::controller(), addresses: vec![town::listens(0)] }],
         relay: None,
         relay_only: false,
         cells: None,

@@ -58,7 +58,7 @@ impl Publish {
             split,
             creator,
             rpcs: layout.rpcs,
-            controller: layout.controller,
+            controllers: layout.controllers,
             relay: Some(layout.relay),
             scratch,
         };

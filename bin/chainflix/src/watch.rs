@@ -74,7 +74,7 @@ impl Watch {
             magnet,
             secret: key.to_bytes(),
             rpcs: layout.rpcs,
-            controller: layout.controller,
+            controllers: layout.controllers,
             relay: Some(layout.relay),
             relay_only: self.relay_only,
             cells: self.cells,

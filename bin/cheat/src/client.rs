@@ -84,7 +84,7 @@ impl<'a> Client<'a> {
     /// Asks the controller for a grant.
     pub async fn grant(&self, playback: &Playback, excluded: Vec<NodeId>) -> Result<Signed<Grant>, No> {
         let request = playback.grant_request(excluded, now_ms());
-        let source = find_source(&self.stage.dialer, self.stage.layout.controller.node, request).await;
+        let source = find_source(&self.stage.dialer, self.stage.layout.controllers[0].node, request).await;
         source.map(|source| source.grant).map_err(|error| match error {
             ControlError::Refused { refusal: ControlRefusal::Validator { code, .. }, .. } => No::Refused(code),
             ControlError::Refused { refusal, .. } => No::Peer(refusal.to_string()),

@@ -256,7 +256,7 @@ async fn publish(
         title: Some(title.to_owned()),
         creator,
         rpcs: rpcs.to_vec(),
-        controller: layout.controller.clone(),
+        controllers: layout.controllers.clone(),
         relay: None,
         scratch: layout.dir.clone(),
         split: None,
@@ -272,7 +272,7 @@ async fn join(layout: &Layout) -> Result<Overlay> {
     let mut config = OverlayConfig::new(key, SocketAddr::from((Ipv4Addr::LOCALHOST, 0)));
     let certificate_der = fs::read(&layout.relay.certificate).context("the relay has no certificate")?;
     let relay = RelayInfo { url: layout.relay.url.clone(), certificate_der };
-    let controller = &layout.controller;
+    let controller = &layout.controllers[0];
     config.controllers = vec![ControllerInfo {
         node: controller.node,
         direct: controller.addresses.clone(),

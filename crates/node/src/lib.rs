@@ -25,6 +25,7 @@ pub mod join;
 pub mod keys;
 pub mod network;
 mod overlay;
+mod peers;
 pub mod provider;
 pub mod publish;
 mod relay;

@@ -93,8 +93,8 @@ pub struct Layout {
     pub rpcs: Vec<String>,
     /// The web app.
     pub web_url: String,
-    /// The controller, for publishers and viewers without a browser.
-    pub controller: ControllerAt,
+    /// The controllers, for publishers and viewers without a browser; at least one.
+    pub controllers: Vec<ControllerAt>,
     /// The relay.
     pub relay: RelayAt,
 }
@@ -300,12 +300,15 @@ impl Layout {
             return Err(LayoutError::OtherRole { path, role: "gateway" });
         };
         let missing = || LayoutError::OtherRole { path: path.clone(), role: "gateway with a controller and a relay" };
+        if gateway.controllers.is_empty() {
+            return Err(missing());
+        }
         Ok(Self {
             dir: dir.to_owned(),
             genesis,
             processes,
             web_url: format!("http://{}", gateway.http_listen),
-            controller: gateway.controllers.first().cloned().ok_or_else(missing)?,
+            controllers: gateway.controllers,
             relay: gateway.overlay.relay.clone().ok_or_else(missing)?,
             rpcs: gateway.rpcs,
         })

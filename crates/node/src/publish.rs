@@ -13,7 +13,7 @@ use crate::{
     entropy, now_ms, overlay,
 };
 use alloy_primitives::B256;
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result, anyhow, bail};
 use bytes::Bytes;
 use chainflix_cell::{ChunkHashes, Keystream};
 use chainflix_contracts::{IRegistry, REGISTRY_ADDRESS, SolCall};
@@ -29,7 +29,7 @@ use chainflix_primitives::{
 };
 use chainflix_rpc::{Client, send_transaction};
 use serde::Serialize;
-use std::{net::SocketAddr, path::PathBuf, time::Duration};
+use std::{collections::VecDeque, net::SocketAddr, path::PathBuf, time::Duration};
 
 /// How long an upload may take before its permission ends.
 const UPLOAD_TTL_MS: u64 = 600_000;
@@ -50,9 +50,9 @@ pub struct PublishOptions {
     pub creator: AccountKey,
     /// JSON-RPC of validators.
     pub rpcs: Vec<String>,
-    /// The controller that places the cells.
-    pub controller: ControllerAt,
-    /// The relay, where the controller cannot be reached directly.
+    /// The controllers, any of which places the cells; the next one where one does not.
+    pub controllers: Vec<ControllerAt>,
+    /// The relay, where a controller cannot be reached directly.
     pub relay: Option<RelayAt>,
     /// Folder for temporary files.
     pub scratch: PathBuf,
@@ -110,8 +110,8 @@ pub async fn publish(options: PublishOptions, progress: &(dyn Fn(Progress) + Sen
 
     let overlay = join(&options).await?;
     let secret = VideoSecret::from_bytes(entropy());
-    let uploader =
-        Uploader { dialer: overlay.dialer(), controller: options.controller.node, creator: options.creator.clone() };
+    let controllers = options.controllers.iter().map(|controller| controller.node).collect();
+    let mut uploader = Uploader { dialer: overlay.dialer(), controllers, creator: options.creator.clone() };
     let sealed = uploader.upload_all(&packaged, &secret, progress).await;
     overlay.close().await;
     let manifest = packaged.manifest(&title, options.creator.address(), &sealed?)?;
@@ -131,28 +131,33 @@ pub async fn publish(options: PublishOptions, progress: &(dyn Fn(Progress) + Sen
 
 /// A short-lived node with a name of its own.
 async fn join(options: &PublishOptions) -> Result<Overlay> {
-    ephemeral(&options.controller, options.relay.as_ref(), false).await
+    ephemeral(&options.controllers, options.relay.as_ref(), false).await
 }
 
 /// Joins the overlay under a name that is drawn for this process alone.
-pub(crate) async fn ephemeral(controller: &ControllerAt, relay: Option<&RelayAt>, relay_only: bool) -> Result<Overlay> {
+pub(crate) async fn ephemeral(
+    controllers: &[ControllerAt],
+    relay: Option<&RelayAt>,
+    relay_only: bool,
+) -> Result<Overlay> {
     let key = chainflix_overlay::NodeKey::from_bytes(&entropy());
     let mut config = chainflix_overlay::OverlayConfig::new(key, SocketAddr::from(([0, 0, 0, 0], 0)));
     config.relay = relay.map(overlay::relay).transpose()?;
     config.relay_only = relay_only;
-    config.controllers = vec![overlay::info(controller, relay)];
+    config.controllers = controllers.iter().map(|at| overlay::info(at, relay)).collect();
     Overlay::bind(config).await.context("cannot join the overlay")
 }
 
 struct Uploader {
     dialer: Dialer,
-    controller: NodeId,
+    /// The first one is asked.
+    controllers: VecDeque<NodeId>,
     creator: AccountKey,
 }
 
 impl Uploader {
     async fn upload_all(
-        &self,
+        &mut self,
         packaged: &Packaged,
         secret: &VideoSecret,
         progress: &(dyn Fn(Progress) + Send + Sync),
@@ -173,24 +178,29 @@ impl Uploader {
         Ok(sealed_ids)
     }
 
-    async fn upload(&self, cell: CellId, bytes: Bytes) -> Result<()> {
-        let mut attempt = 1;
-        loop {
-            match self.try_upload(cell, &bytes).await {
+    async fn upload(&mut self, cell: CellId, bytes: Bytes) -> Result<()> {
+        let mut failed = anyhow!("no controller is configured");
+        for attempt in 1..=UPLOADS_MAX {
+            let Some(controller) = self.controllers.front().copied() else { break };
+            match self.try_upload(controller, cell, &bytes).await {
                 Ok(()) => return Ok(()),
-                Err(error) if attempt == UPLOADS_MAX => return Err(error),
-                Err(error) => tracing::info!(%cell, error = format!("{error:#}"), "trying again"),
+                Err(error) => failed = error,
             }
-            attempt += 1;
-            tokio::time::sleep(RETRY).await;
+            // The next one, also for the cells that follow.
+            self.controllers.rotate_left(1);
+            if attempt < UPLOADS_MAX {
+                tracing::info!(%cell, error = format!("{failed:#}"), "trying again");
+                tokio::time::sleep(RETRY).await;
+            }
         }
+        Err(failed)
     }
 
-    async fn try_upload(&self, cell: CellId, bytes: &Bytes) -> Result<()> {
+    async fn try_upload(&self, controller: NodeId, cell: CellId, bytes: &Bytes) -> Result<()> {
         let (account, size) = (self.creator.address(), bytes.len() as u64);
         let words = CellUpload { account, cell, size, expires_ms: now_ms() + UPLOAD_TTL_MS };
         let words = Signed::new(words, &self.creator);
-        let Upload::Wanted(mut stream) = upload_cell(&self.dialer, self.controller, words).await? else {
+        let Upload::Wanted(mut stream) = upload_cell(&self.dialer, controller, words).await? else {
             return Ok(());
         };
         for start in (0..bytes.len()).step_by(WRITE_BYTES) {

@@ -18,8 +18,9 @@ pub use share::ShareOptions;
 
 use crate::{
     config::{ControllerAt, RelayAt},
-    gateway::Peers,
-    now_ms, publish,
+    now_ms,
+    peers::Peers,
+    publish,
     role::Shutdown,
 };
 use anyhow::{Context as _, Result, bail};
@@ -46,8 +47,8 @@ pub struct WatchOptions {
     pub secret: Zeroizing<[u8; 32]>,
     /// JSON-RPC of validators.
     pub rpcs: Vec<String>,
-    /// The controller that names sources.
-    pub controller: ControllerAt,
+    /// The controllers that name sources: any of them, and all hear what is shared.
+    pub controllers: Vec<ControllerAt>,
     /// The relay.
     pub relay: Option<RelayAt>,
     /// Show no address to anybody: every byte goes through the relay.
@@ -132,12 +133,12 @@ pub async fn watch(options: WatchOptions, events: Events<'_>, mut shutdown: Shut
     let overlay = join(&options).await?;
     let start = |share| {
         let account = AccountKey::from_bytes(&options.secret)?;
-        share::Sharer::start(share, account, &genesis, &options.controller, &client, &overlay)
+        share::Sharer::start(share, account, &genesis, &options.controllers, &client, &overlay)
     };
     let sharer = options.share.as_ref().map(start).transpose()?;
     let keeper = sharer.as_ref().map(share::Sharer::keeper);
     let (head, follower) = follow_head(&client).await?;
-    let peers = Peers { dialer: overlay.dialer(), controllers: vec![options.controller.node] };
+    let peers = Peers::new(overlay.dialer(), &options.controllers);
     let (first_byte_ms, first_frame_ms) = (AtomicU64::new(0), AtomicU64::new(0));
     let watching = Watching { client, peers, viewer, head, asked_ms, first_byte_ms, first_frame_ms, keeper };
     let watching = Arc::new(watching);
@@ -166,10 +167,10 @@ pub async fn watch(options: WatchOptions, events: Events<'_>, mut shutdown: Shut
 
 /// Under a name for this film alone, or under the one that what is shared is found by.
 async fn join(options: &WatchOptions) -> Result<Overlay> {
-    let WatchOptions { controller, relay, relay_only, .. } = options;
+    let WatchOptions { controllers, relay, relay_only, .. } = options;
     match &options.share {
-        Some(share) => share::join(&share.folder, controller, relay.as_ref(), *relay_only).await,
-        None => publish::ephemeral(controller, relay.as_ref(), *relay_only).await,
+        Some(share) => share::join(&share.folder, controllers, relay.as_ref(), *relay_only).await,
+        None => publish::ephemeral(controllers, relay.as_ref(), *relay_only).await,
     }
 }
 

@@ -135,7 +135,7 @@ impl Network {
             split: Some(SPLIT),
             creator: self.layout.account("creator")?,
             rpcs: self.layout.rpcs.clone(),
-            controller: self.layout.controller.clone(),
+            controllers: self.layout.controllers.clone(),
             relay: None,
             scratch: self.layout.dir.clone(),
         };
@@ -152,7 +152,7 @@ impl Network {
             magnet: film.magnet,
             secret: Zeroizing::new(viewer),
             rpcs: self.layout.rpcs.clone(),
-            controller: self.layout.controller.clone(),
+            controllers: self.layout.controllers.clone(),
             relay: None,
             relay_only: false,
             cells: None,

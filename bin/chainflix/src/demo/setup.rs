@@ -190,7 +190,7 @@ async fn publish_film(layout: &Layout, folder: &Folder, file: PathBuf) -> Result
         file,
         creator: layout.account("creator")?,
         rpcs: layout.rpcs.clone(),
-        controller: layout.controller.clone(),
+        controllers: layout.controllers.clone(),
         relay: Some(layout.relay.clone()),
         scratch: folder.scratch(),
     };

@@ -153,7 +153,7 @@ pub fn oversized(stage: &Stage) -> Run<'_> {
 pub fn streams(stage: &Stage) -> Run<'_> {
     Box::pin(async move {
         let mut attempt = Attempt::by(1);
-        let mut peers = vec![(stage.layout.controller.node, Alpn::Control)];
+        let mut peers = vec![(stage.layout.controllers[0].node, Alpn::Control)];
         for provider in stage.rpc.providers().await? {
             peers.extend([(provider.node_id, Alpn::Cell), (provider.node_id, Alpn::Store)]);
         }

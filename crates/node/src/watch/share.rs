@@ -53,7 +53,7 @@ pub struct ShareOptions {
 /// Joins the overlay under the name that the folder keeps.
 pub(super) async fn join(
     folder: &Path,
-    controller: &ControllerAt,
+    controllers: &[ControllerAt],
     relay: Option<&RelayAt>,
     relay_only: bool,
 ) -> Result<Overlay> {
@@ -61,7 +61,7 @@ pub(super) async fn join(
     config.relay = relay.map(overlay::relay).transpose()?;
     config.relay_only = relay_only;
     config.map_port = !relay_only;
-    config.controllers = vec![overlay::info(controller, relay)];
+    config.controllers = controllers.iter().map(|at| overlay::info(at, relay)).collect();
     Overlay::bind(config).await.context("cannot join the overlay")
 }
 
@@ -99,14 +99,15 @@ impl Sharer {
         options: &ShareOptions,
         account: AccountKey,
         genesis: &NetworkGenesis,
-        controller: &ControllerAt,
+        controllers: &[ControllerAt],
         client: &Client,
         overlay: &Overlay,
     ) -> Result<Self> {
         let store = Store::open(&options.folder.join("cells"), options.quota_bytes)?;
         let box_key = keys::provider_box_key(&account);
         let validators = genesis.validators.iter().map(|validator| validator.account).collect();
-        let mut config = ProviderConfig::new(account.clone(), box_key.clone(), validators, vec![controller.node]);
+        let controllers = controllers.iter().map(|controller| controller.node).collect();
+        let mut config = ProviderConfig::new(account.clone(), box_key.clone(), validators, controllers);
         config.uplink_bytes_per_s = options.uplink_bytes_per_s;
         config.deliveries_max = options.viewers_max;
         let (receipts, outgoing) = mpsc::channel(RECEIPTS_MAX);

@@ -50,7 +50,7 @@ fn now_ms() -> u64 {
 }
 
 async fn join(network: &Network) -> Result<Overlay> {
-    let controller = &network.layout.controller;
+    let controller = &network.layout.controllers[0];
     let mut config = OverlayConfig::new(NodeKey::from_bytes(&[9; 32]), ([127, 0, 0, 1], 0).into());
     config.controllers =
         vec![ControllerInfo { node: controller.node, direct: controller.addresses.clone(), relay: None }];
@@ -62,7 +62,7 @@ impl Watcher<'_> {
     async fn dispute(&self, mut playback: Playback, liar: Liar) -> Result<(Grant, PlayCode, Playback)> {
         let rpc = &self.network.client;
         let request = playback.grant_request(vec![], now_ms());
-        let grant = find_source(&self.dialer, self.network.layout.controller.node, request).await?.grant;
+        let grant = find_source(&self.dialer, self.network.layout.controllers[0].node, request).await?.grant;
         playback.begin_delivery(&grant)?;
         let mut stream = fetch_cell(&self.dialer, &grant, 0).await?;
         let mut came = Vec::new();
