@@ -8,6 +8,7 @@ pub use bucket_url::{BucketUrl, BucketUrlError};
 
 use crate::role::Shutdown;
 pub use chainflix_overlay::control::SITE_BYTES_MAX;
+use chainflix_overlay::{Allowance, RelayLimits};
 use chainflix_primitives::{NetworkGenesis, NodeId, genesis::GenesisError};
 pub use chainflix_provider::QuietHours;
 use chainflix_rpc::Client;
@@ -79,6 +80,47 @@ pub struct RelayConfig {
     pub listen: SocketAddr,
     /// The host name or address clients know it by.
     pub host: String,
+    /// Nodes that are served without limit: the network's controllers and gateways.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub nodes: Vec<NodeId>,
+    /// JSON-RPC of validators, who know which accounts are registered as storage peers; without one all are strangers.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub rpcs: Vec<String>,
+    /// Bytes that a registered account may send and get in a day, UTC; 0 to serve none.
+    #[serde(default = "account_bytes_per_day")]
+    pub account_bytes_per_day: u64,
+    /// Bytes a second that it may send, and get.
+    #[serde(default = "account_bytes_per_s")]
+    pub account_bytes_per_s: u64,
+    /// Likewise of a home of strangers: an IPv4 address, or an IPv6 /56; 0 to serve none.
+    #[serde(default = "home_bytes_per_day")]
+    pub home_bytes_per_day: u64,
+    /// Bytes a second that a home may send, and get.
+    #[serde(default = "home_bytes_per_s")]
+    pub home_bytes_per_s: u64,
+    /// Connections of one home.
+    #[serde(default = "home_connections")]
+    pub home_connections: u32,
+}
+
+fn account_bytes_per_day() -> u64 {
+    RelayLimits::default().account.day_bytes
+}
+
+fn account_bytes_per_s() -> u64 {
+    RelayLimits::default().account.bytes_per_s
+}
+
+fn home_bytes_per_day() -> u64 {
+    RelayLimits::default().home.day_bytes
+}
+
+fn home_bytes_per_s() -> u64 {
+    RelayLimits::default().home.bytes_per_s
+}
+
+fn home_connections() -> u32 {
+    RelayLimits::default().home_connections_max
 }
 
 /// How a node takes part in the overlay.
@@ -378,6 +420,33 @@ impl RoleConfig {
                 paths
             }
             Self::Gateway(gateway) => gateway.overlay.paths(),
+        }
+    }
+}
+
+impl RelayConfig {
+    /// A relay with the usual limits that knows nobody by name, with its certificate beside its configuration.
+    pub fn new(listen: SocketAddr, host: String) -> Self {
+        Self {
+            data: "data".into(),
+            listen,
+            host,
+            nodes: Vec::new(),
+            rpcs: Vec::new(),
+            account_bytes_per_day: account_bytes_per_day(),
+            account_bytes_per_s: account_bytes_per_s(),
+            home_bytes_per_day: home_bytes_per_day(),
+            home_bytes_per_s: home_bytes_per_s(),
+            home_connections: home_connections(),
+        }
+    }
+
+    /// How much those may use whom it does not know by name.
+    pub(crate) fn limits(&self) -> RelayLimits {
+        RelayLimits {
+            account: Allowance { day_bytes: self.account_bytes_per_day, bytes_per_s: self.account_bytes_per_s },
+            home: Allowance { day_bytes: self.home_bytes_per_day, bytes_per_s: self.home_bytes_per_s },
+            home_connections_max: self.home_connections,
         }
     }
 }

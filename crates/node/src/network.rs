@@ -23,7 +23,7 @@ use chainflix_consensus::ConsensusKey;
 use chainflix_key_service::{DealError, deal};
 use chainflix_overlay::{NodeKey, RelayError};
 use chainflix_primitives::{
-    AccountAddress, AccountKey, NetworkGenesis, NetworkKeys, NetworkSecret, ProtocolParams, ValidatorIdentity,
+    AccountAddress, AccountKey, NetworkGenesis, NetworkKeys, NetworkSecret, NodeId, ProtocolParams, ValidatorIdentity,
     genesis::{Allocation, SupervisorIdentity},
 };
 use std::{
@@ -141,6 +141,12 @@ pub const ACCOUNTS: [&str; 5] = ["treasury", "governor", "supervisor", "creator"
 const COPIES: u32 = 2;
 /// Silence after which a provider's copies are made elsewhere: a network on one machine lives for minutes.
 const PATIENCE_S: u32 = 20;
+/// What all strangers together may relay in a day.
+const HOME_BYTES_PER_DAY: u64 = 1_000_000_000_000;
+/// And in a second, in each direction.
+const HOME_BYTES_PER_S: u64 = 125_000_000;
+/// And their connections.
+const HOME_CONNECTIONS: u32 = 4_096;
 /// What a stranger needs to join, beside the genesis.
 pub const JOIN_FILE: &str = "join.toml";
 /// A validator's share of the network's keys, beside its other keys.
@@ -236,7 +242,7 @@ impl Plan {
             write_role(&dir.join(format!("validator-{number}")), &RoleConfig::Validator(config))?;
         }
         let peers = self.validators + 2;
-        let relay = self.write_relay(dir, inner(self.validators))?;
+        let relay = relay_at(dir, inner(self.validators))?;
         let overlay = |folder: &Path, listen| {
             make(folder)?;
             let node = NodeKey::from_bytes(&new_key(&folder.join("node.key"))?).node_id();
@@ -267,20 +273,32 @@ impl Plan {
             write_role(&folder, &RoleConfig::Provider(config))?;
         }
         let folder = dir.join("gateway");
-        let (place, _) = overlay(&folder, inner(peers))?;
-        let config = GatewayConfig { http_listen: local(self.ports.web), rpcs: urls, controllers, overlay: place };
-        write_role(&folder, &RoleConfig::Gateway(config))
+        let (place, gateway) = overlay(&folder, inner(peers))?;
+        let http_listen = local(self.ports.web);
+        let config = GatewayConfig { http_listen, rpcs: urls.clone(), controllers, overlay: place };
+        write_role(&folder, &RoleConfig::Gateway(config))?;
+        write_relay(dir, inner(self.validators), vec![node, gateway], urls)
     }
+}
 
-    fn write_relay(&self, dir: &Path, listen: SocketAddr) -> Result<RelayAt, LayoutError> {
-        let folder = dir.join("relay");
-        make(&folder)?;
-        let config = RelayConfig { data: "data".into(), listen, host: listen.ip().to_string() };
-        chainflix_overlay::relay::make_certificate(&folder.join("data"), &config.host)?;
-        write_role(&folder, &RoleConfig::Relay(config))?;
-        let certificate = PathBuf::from("../relay/data").join(chainflix_overlay::relay::CERTIFICATE_FILE);
-        Ok(RelayAt { url: format!("https://{listen}"), certificate })
-    }
+/// Makes the relay's certificate, and says where the others find it.
+fn relay_at(dir: &Path, listen: SocketAddr) -> Result<RelayAt, LayoutError> {
+    chainflix_overlay::relay::make_certificate(&dir.join("relay/data"), &listen.ip().to_string())?;
+    let certificate = PathBuf::from("../relay/data").join(chainflix_overlay::relay::CERTIFICATE_FILE);
+    Ok(RelayAt { url: format!("https://{listen}"), certificate })
+}
+
+fn write_relay(dir: &Path, listen: SocketAddr, nodes: Vec<NodeId>, rpcs: Vec<String>) -> Result<(), LayoutError> {
+    let config = RelayConfig {
+        nodes,
+        rpcs,
+        // All viewers of such a network live on one machine, which is one home.
+        home_bytes_per_day: HOME_BYTES_PER_DAY,
+        home_bytes_per_s: HOME_BYTES_PER_S,
+        home_connections: HOME_CONNECTIONS,
+        ..RelayConfig::new(listen, listen.ip().to_string())
+    };
+    write_role(&dir.join("relay"), &RoleConfig::Relay(config))
 }
 
 impl Layout {
@@ -383,6 +401,11 @@ mod tests {
             let config = RoleConfig::read(config).unwrap();
             assert!(name.starts_with(config.name()));
         }
+        let RoleConfig::Relay(relay) = RoleConfig::read(&folder.path().join("relay/config.toml")).unwrap() else {
+            panic!("not a relay")
+        };
+        assert_eq!((relay.nodes.len(), relay.nodes[0]), (2, written.controller.node), "controller and gateway");
+        assert_eq!(relay.rpcs, written.rpcs);
         assert_eq!(Layout::open(folder.path()).unwrap().genesis, written.genesis);
         assert!(plan.write(folder.path(), 0).is_err(), "keys are never overwritten");
         let ports: Vec<_> = written.processes.iter().map(|(_, config)| fs::read_to_string(config).unwrap()).collect();

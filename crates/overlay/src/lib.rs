@@ -24,7 +24,7 @@
 //! | [`store`] | putting sealed cells on a provider, reading and deleting them |
 //! | [`control`] | what providers, publishers and viewers say to the controller |
 //! | [`address`], [`lookup`] | signed address records and who answers for them |
-//! | [`relay`] | the relay server |
+//! | [`relay`] | the relay server: who may use it, and how much |
 //!
 //! Left out: what a grant must say (`chainflix-provider` checks it), where cells are placed (`chainflix-controller`),
 //! and everything the chain decides. Only this crate opens a UDP socket.
@@ -51,7 +51,7 @@ pub use dial::{DialError, Dialer, PathKind, Timeouts};
 pub use endpoint::{BindError, Overlay, OverlayConfig, Serving};
 pub use lookup::ControllerInfo;
 pub use node::{NodeIdError, NodeKey};
-pub use relay::{RelayError, RelayInfo, RelayServer, RelayServerConfig};
+pub use relay::{Allowance, RelayError, RelayInfo, RelayLimits, RelayServer, RelayServerConfig, RelayTotals};
 pub use serve::{Alpn, Protocol, ServeLimits};
 pub use stream::{PeerStream, StreamError};
 pub use verdict::Verdict;

@@ -1,4 +1,4 @@
-//! Our own relay: carries sealed packets between peers that find no direct way, and counts every byte.
+//! Our own relay: carries sealed packets between peers that find no direct way, and counts every byte to its account.
 //!
 //! ```text
 //! node behind a NAT ── TLS over TCP ──▶ port N   packets for a peer, and what the two must agree on to meet directly
@@ -6,19 +6,33 @@
 //! ```
 //!
 //! A relay sees ciphertext and node names, never content. Its certificate is made once and kept in its folder; clients
-//! are configured with it, so no certificate authority is needed. Left out: limiting access to registered nodes.
+//! are configured with it, so no certificate authority is needed. Who may use it, and how much, is in [`ledger`].
+//! Left out: who is registered. Whoever runs the relay asks the chain, and tells it by [`RelayServer::register`].
 
-use iroh_relay::server::{CertConfig, QuicConfig, RelayConfig, Server, ServerConfig, TlsConfig};
+mod front;
+mod ledger;
+mod metered;
+
+pub use ledger::{Allowance, Refusal, RelayLimits, RelayTotals, TRICKLE_BYTES_PER_S};
+
+use crate::clock::Clock;
+use chainflix_primitives::{AccountAddress, NodeId};
+use front::{Connections, Front};
+use iroh_relay::server::{QuicConfig, Server, ServerConfig};
+use ledger::Ledger;
+use n0_future::task::AbortOnDropHandle;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 use std::{
+    collections::{HashMap, HashSet},
     error::Error,
     fs,
     io::{self, Write},
     net::{IpAddr, SocketAddr, TcpListener, UdpSocket},
     os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
+use tokio_rustls::TlsAcceptor;
 use zeroize::Zeroizing;
 
 /// How to find and believe a relay.
@@ -39,6 +53,20 @@ pub struct RelayServerConfig {
     pub bind: SocketAddr,
     /// The host name or address clients know it by.
     pub host: String,
+    /// Nodes that are served without limit: the network's own.
+    pub named: HashSet<NodeId>,
+    /// How much of it the others may use.
+    pub limits: RelayLimits,
+    /// By what its days are counted.
+    pub clock: Clock,
+}
+
+impl RelayServerConfig {
+    /// A relay that knows nobody by name yet, with the usual limits.
+    pub fn new(folder: PathBuf, bind: SocketAddr, host: String) -> Self {
+        let (named, limits, clock) = (HashSet::new(), RelayLimits::default(), Clock::system());
+        Self { folder, bind, host, named, limits, clock }
+    }
 }
 
 /// Why a relay does not start.
@@ -87,9 +115,21 @@ pub fn make_certificate(folder: &Path, host: &str) -> Result<(), RelayError> {
     Identity::load_or_make(folder, host).map(drop)
 }
 
+/// What is used of a relay. Each frame takes the lock for a look into two tables.
+type SharedLedger = Arc<Mutex<Ledger>>;
+
+fn lock(ledger: &SharedLedger) -> MutexGuard<'_, Ledger> {
+    ledger.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 /// A running relay. Dropping it stops it.
 pub struct RelayServer {
-    server: Server,
+    /// Tells nodes their public addresses.
+    discovery: Server,
+    connections: Connections,
+    accepting: AbortOnDropHandle<()>,
+    ledger: SharedLedger,
+    clock: Clock,
     info: RelayInfo,
 }
 
@@ -99,19 +139,24 @@ impl RelayServer {
         let identity = Identity::load_or_make(&config.folder, &config.host)?;
         let bind = free(config.bind).map_err(|error| RelayError::Serve { bind: config.bind, source: error.into() })?;
         let tls = identity.tls().map_err(|source| RelayError::Tls { folder: config.folder.clone(), source })?;
-        // Beside TLS the relay insists on a plain listener for captive portal checks; any free port will do.
-        let mut relay = RelayConfig::new(SocketAddr::new(bind.ip(), 0));
-        relay.tls = Some(TlsConfig::new(bind, CertConfig::Manual { server_config: tls }));
+        let serve = |source: Box<dyn Error + Send + Sync>| RelayError::Serve { bind, source };
+        let listener = tokio::net::TcpListener::bind(bind).await.map_err(|error| serve(error.into()))?;
+        let mut quic = QuicConfig::new(bind);
+        quic.server_config = Some(tls.clone());
         let mut server = ServerConfig::default();
-        server.relay = Some(relay);
-        server.quic = Some(QuicConfig::new(bind));
-        let server = Server::spawn(server).await.map_err(|error| RelayError::Serve { bind, source: error.into() })?;
+        server.quic = Some(quic);
+        let discovery = Server::spawn(server).await.map_err(|error| serve(error.into()))?;
+        let ledger = Arc::new(Mutex::new(Ledger::new(config.limits, config.named)));
+        let front = Front::new(ledger.clone(), config.clock.clone());
+        let serving = front.clone().serve(listener, TlsAcceptor::from(Arc::new(tls)));
+        let accepting = AbortOnDropHandle::new(tokio::spawn(serving));
         let host = match config.host.parse::<IpAddr>() {
             Ok(IpAddr::V6(address)) => format!("[{address}]"),
             _ => config.host,
         };
         let info = RelayInfo { url: format!("https://{host}:{}", bind.port()), certificate_der: identity.certificate };
-        Ok(Self { server, info })
+        let connections = Connections(front);
+        Ok(Self { discovery, connections, accepting, ledger, clock: config.clock, info })
     }
 
     /// What clients need to know.
@@ -119,14 +164,29 @@ impl RelayServer {
         &self.info
     }
 
-    /// Bytes passed on since the start.
+    /// Says which node each registered account has, from now on; whoever is connected is counted by it at once.
+    pub fn register(&self, accounts: HashMap<NodeId, AccountAddress>) {
+        lock(&self.ledger).register(accounts, self.clock.now_ms());
+    }
+
+    /// Bytes of packets passed on since the start, each once.
     pub fn relayed_bytes(&self) -> u64 {
-        self.server.metrics().server.bytes_sent.get()
+        self.connections.0.relayed_bytes()
+    }
+
+    /// What was done for whom since the start.
+    pub fn totals(&self) -> RelayTotals {
+        lock(&self.ledger).totals()
     }
 
     /// Ends all connections and stops.
     pub async fn stop(self) {
-        if let Err(error) = self.server.shutdown().await {
+        let Self { discovery, connections, accepting, .. } = self;
+        accepting.abort();
+        // Aborted, and waited for: the port is free when this returns.
+        let _aborted = accepting.await;
+        connections.0.stop().await;
+        if let Err(error) = discovery.shutdown().await {
             tracing::warn!(%error, "the relay did not stop in order");
         }
     }

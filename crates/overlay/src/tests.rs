@@ -1,14 +1,15 @@
 //! The overlay over loopback: frames, limits, silence, lookup, relay.
 
 use crate::{
-    AddressRecord, Alpn, ControllerInfo, DialError, Dialer, NodeKey, Overlay, OverlayConfig, PathKind, PeerStream,
-    Protocol, RelayServer, RelayServerConfig, ServeLimits, Serving, StreamError,
+    AddressRecord, Allowance, Alpn, ControllerInfo, DialError, Dialer, NodeKey, Overlay, OverlayConfig, PathKind,
+    PeerStream, Protocol, RelayLimits, RelayServer, RelayServerConfig, ServeLimits, Serving, StreamError,
     control::{CONTROL_FRAME_BYTES_MAX, ControlAnswer, ControlRequest},
+    relay::TRICKLE_BYTES_PER_S,
 };
-use chainflix_primitives::NodeId;
+use chainflix_primitives::{AccountAddress, NodeId};
 use futures::future::BoxFuture;
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     sync::{Arc, Mutex},
     time::Duration,
 };
@@ -197,8 +198,7 @@ async fn nodes_find_each_other_through_the_controller_alone() {
 #[tokio::test]
 async fn two_nodes_without_addresses_meet_at_the_relay() {
     let folder = tempfile::tempdir().unwrap();
-    let relay_config =
-        RelayServerConfig { folder: folder.path().into(), bind: LOOPBACK.into(), host: "127.0.0.1".into() };
+    let relay_config = RelayServerConfig::new(folder.path().into(), LOOPBACK.into(), "127.0.0.1".into());
     let relay = RelayServer::start(relay_config.clone()).await.unwrap();
     let port: u16 = relay.info().url.rsplit(':').next().unwrap().parse().unwrap();
     let taken = std::net::UdpSocket::bind(("127.0.0.1", port)).unwrap_err();
@@ -220,4 +220,91 @@ async fn two_nodes_without_addresses_meet_at_the_relay() {
     let again = RelayServer::start(relay_config).await.unwrap();
     assert_eq!(again.info().certificate_der, certificate, "a restart is the same relay");
     again.stop().await;
+}
+
+/// A relay with these limits that knows node 1 by name and node 2 as an account's.
+async fn relay(limits: RelayLimits) -> (RelayServer, tempfile::TempDir) {
+    let folder = tempfile::tempdir().unwrap();
+    let usual = RelayServerConfig::new(folder.path().into(), LOOPBACK.into(), "127.0.0.1".into());
+    let named = HashSet::from([NodeKey::from_bytes(&[1; 32]).node_id()]);
+    let relay = RelayServer::start(RelayServerConfig { named, limits, ..usual }).await.unwrap();
+    relay.register(HashMap::from([(NodeKey::from_bytes(&[2; 32]).node_id(), AccountAddress([2; 20]))]));
+    (relay, folder)
+}
+
+fn behind(relay: &RelayServer, seed: u8) -> OverlayConfig {
+    OverlayConfig { relay: Some(relay.info().clone()), relay_only: true, ..config(seed) }
+}
+
+/// Waits until `done`; a relay does its part soon, and not at a moment that anybody is told.
+async fn soon(done: impl Fn() -> bool) {
+    for _ in 0..500 {
+        if done() {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    panic!("it did not come about in ten seconds");
+}
+
+#[tokio::test]
+async fn a_relay_for_registered_accounts_refuses_strangers_and_serves_the_others() {
+    let limits = RelayLimits { home: Allowance { day_bytes: 0, bytes_per_s: 0 }, ..RelayLimits::default() };
+    let (relay, _folder) = relay(limits).await;
+    let stranger = Overlay::bind(behind(&relay, 3)).await.unwrap();
+    soon(|| relay.totals().refused > 0).await;
+    let server = echo(behind(&relay, 1)).await;
+    let client = Overlay::bind(behind(&relay, 2)).await.unwrap();
+    tokio::join!(server.overlay.online(), client.online());
+    introduce(&server.overlay, &client.dialer(), 1);
+    assert_eq!(round_trip(&client.dialer(), server.overlay.node_id()).await, PathKind::Relayed);
+    let totals = relay.totals();
+    assert!(totals.named_bytes > 1_800 && totals.account_bytes > 1_800, "{totals:?}");
+    assert_eq!(totals.stranger_bytes, 0);
+    let waited = tokio::time::timeout(Duration::from_millis(100), stranger.online()).await;
+    assert!(waited.is_err(), "it was never let in");
+    // Who registers is let in when it tries again.
+    relay.register(HashMap::from([(stranger.node_id(), AccountAddress([3; 20]))]));
+    stranger.online().await;
+    for overlay in [stranger, client] {
+        overlay.close().await;
+    }
+    relay.stop().await;
+}
+
+#[tokio::test]
+async fn a_stranger_gets_its_day_and_then_a_trickle() {
+    const DAY_BYTES: u64 = 400_000;
+    let home = Allowance { day_bytes: DAY_BYTES, bytes_per_s: 4_000_000 };
+    let (relay, _folder) = relay(RelayLimits { home, ..RelayLimits::default() }).await;
+    let server = echo(behind(&relay, 1)).await;
+    let client = Overlay::bind(behind(&relay, 3)).await.unwrap();
+    tokio::join!(server.overlay.online(), client.online());
+    introduce(&server.overlay, &client.dialer(), 1);
+    let dialer = client.dialer();
+    round_trip(&dialer, server.overlay.node_id()).await;
+    let pour = async {
+        // A frame that is longer than the echo takes: it reads the length alone, and QUIC's window lets the rest follow.
+        loop {
+            let mut stream = dialer.open(server.overlay.node_id(), Alpn::Store).await.unwrap();
+            while stream.write(&[0; 16_384]).await.is_ok() {}
+        }
+    };
+    let began = std::time::Instant::now();
+    tokio::select! {
+        () = soon(|| relay.totals().dropped_bytes > 0) => {}
+        () = pour => unreachable!("it pours for ever"),
+    }
+    let totals = relay.totals();
+    let trickle = TRICKLE_BYTES_PER_S * (began.elapsed().as_secs() + 2);
+    assert!(totals.stranger_bytes >= DAY_BYTES, "{totals:?}");
+    assert!(totals.stranger_bytes < DAY_BYTES + 2 * (trickle + (64 << 10)), "{totals:?}");
+    client.close().await;
+    // What is left is enough to agree on something, under another name too.
+    let other = Overlay::bind(behind(&relay, 4)).await.unwrap();
+    other.online().await;
+    introduce(&server.overlay, &other.dialer(), 1);
+    round_trip(&other.dialer(), server.overlay.node_id()).await;
+    other.close().await;
+    relay.stop().await;
 }
