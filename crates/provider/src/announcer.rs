@@ -16,10 +16,7 @@ use crate::{
 };
 use chainflix_overlay::{
     Clock, Dialer,
-    control::{
-        self, Announcement, Changes, ControlError, Heartbeat, InventoryPage, PAGE_CELLS_MAX, ProviderCard,
-        ProviderWords,
-    },
+    control::{self, Announcement, Changes, ControlError, Heartbeat, InventoryPage, PAGE_CELLS_MAX, ProviderCard},
 };
 use chainflix_primitives::{NodeId, Signed};
 use std::{sync::Arc, time::Duration};
@@ -46,28 +43,21 @@ pub(crate) struct Announcer {
     pub clock: Clock,
 }
 
-/// How far an announcement is: what its next words are numbered with.
-struct Course {
-    sequence: u64,
-    number: u64,
-    at_ms: u64,
-}
-
 impl Announcer {
     /// Runs until it is aborted.
     pub(crate) async fn run(self) {
-        let mut course = Course { sequence: 0, number: 0, at_ms: 0 };
+        let mut sequence = 0;
         let mut pause = PAUSE;
         loop {
-            course.sequence = self.clock.now_ms().max(course.sequence + 1);
+            sequence = self.clock.now_ms().max(sequence + 1);
             let mut changes = self.store.changes();
-            match self.enter(&mut course).await {
+            match self.enter(sequence).await {
                 Ok(()) => {
                     info!(controller = %self.controller, "announced");
                     // Who did not know us does not know where we are either.
                     self.dialer.publish_again();
                     pause = PAUSE;
-                    let error = self.stay(&mut course, &mut changes).await;
+                    let error = self.stay(sequence, &mut changes).await;
                     debug!(controller = %self.controller, ?error, "announcing again");
                 }
                 Err(error) => debug!(controller = %self.controller, %error, "not announced yet"),
@@ -77,53 +67,42 @@ impl Announcer {
         }
     }
 
-    async fn enter(&self, course: &mut Course) -> Result<(), ControlError> {
+    async fn enter(&self, sequence: u64) -> Result<(), ControlError> {
         let usage = self.store.usage();
         let words = Announcement {
             card: self.card.clone(),
-            sequence: course.sequence,
+            sequence,
             quota_bytes: usage.quota_bytes,
             used_bytes: usage.used_bytes,
             uplink_bytes_per_s: self.uplink_bytes_per_s,
             site: self.site.clone(),
         };
-        self.say(course, ProviderWords::Announce(words)).await?;
+        control::announce(&self.dialer, self.controller, words).await?;
         let cells = self.store.cells();
         let mut pages = cells.chunks(PAGE_CELLS_MAX).peekable();
         if pages.peek().is_none() {
-            return self.page(course, &[], true).await;
+            return self.page(sequence, &[], true).await;
         }
         while let Some(page) = pages.next() {
-            self.page(course, page, pages.peek().is_none()).await?;
+            self.page(sequence, page, pages.peek().is_none()).await?;
         }
         Ok(())
     }
 
-    async fn page(&self, course: &mut Course, cells: &[control::HeldCell], last: bool) -> Result<(), ControlError> {
-        let page = InventoryPage { sequence: course.sequence, cells: cells.to_vec(), last };
-        self.say(course, ProviderWords::Inventory(page)).await.map(|_| ())
-    }
-
-    /// Says the next words of an announcement. Words that failed leave a gap, which is told by a new announcement.
-    async fn say(&self, course: &mut Course, words: ProviderWords) -> Result<Option<u64>, ControlError> {
-        course.number = match &words {
-            ProviderWords::Announce(_) => 0,
-            ProviderWords::Inventory(_) | ProviderWords::Changes(_) => course.number + 1,
-            ProviderWords::Heartbeat(_) => course.number,
-        };
-        course.at_ms = self.clock.now_ms().max(course.at_ms + 1);
-        control::tell(&self.dialer, self.controller, self.dialer.sign(course.number, course.at_ms, words)).await
+    async fn page(&self, sequence: u64, cells: &[control::HeldCell], last: bool) -> Result<(), ControlError> {
+        let page = InventoryPage { sequence, cells: cells.to_vec(), last };
+        control::inventory(&self.dialer, self.controller, page).await
     }
 
     /// Returns why it had to leave; `None` where it fell behind.
-    async fn stay(&self, course: &mut Course, changes: &mut Receiver<StoreChange>) -> Option<ControlError> {
+    async fn stay(&self, sequence: u64, changes: &mut Receiver<StoreChange>) -> Option<ControlError> {
         let mut ticks = interval(self.heartbeat);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             let told = tokio::select! {
-                _ = ticks.tick() => self.beat(course).await,
+                _ = ticks.tick() => self.beat(sequence).await,
                 change = changes.recv() => match change {
-                    Ok(first) => self.tell(course, first, changes).await,
+                    Ok(first) => self.tell(sequence, first, changes).await,
                     Err(RecvError::Lagged(_) | RecvError::Closed) => return None,
                 },
             };
@@ -133,12 +112,11 @@ impl Announcer {
         }
     }
 
-    async fn beat(&self, course: &mut Course) -> Result<(), ControlError> {
+    async fn beat(&self, sequence: u64) -> Result<(), ControlError> {
         let usage = self.store.usage();
         let (mode, leaving) = (self.duty.mode(), self.duty.leaving());
-        let words =
-            Heartbeat { sequence: course.sequence, mode, quota_bytes: usage.quota_bytes, used_bytes: usage.used_bytes };
-        let needed = self.say(course, ProviderWords::Heartbeat(words)).await?;
+        let words = Heartbeat { sequence, mode, quota_bytes: usage.quota_bytes, used_bytes: usage.used_bytes };
+        let needed = control::heartbeat(&self.dialer, self.controller, words).await?;
         if let Some(wish) = leaving {
             self.duty.heard(self.controller, wish, needed);
         }
@@ -148,11 +126,11 @@ impl Announcer {
     /// Tells a change and whatever else has changed meanwhile. A cell that came and went is told as it is now.
     async fn tell(
         &self,
-        course: &mut Course,
+        sequence: u64,
         first: StoreChange,
         changes: &mut Receiver<StoreChange>,
     ) -> Result<(), ControlError> {
-        let mut told = Changes { sequence: course.sequence, gained: Vec::new(), lost: Vec::new() };
+        let mut told = Changes { sequence, gained: Vec::new(), lost: Vec::new() };
         let mut next = Some(first);
         let mut count = 0;
         while let Some(change) = next {
@@ -170,6 +148,6 @@ impl Announcer {
             // Falling behind shows at the next `recv`, which then reports it.
             next = if count < PAGE_CELLS_MAX { changes.try_recv().ok() } else { None };
         }
-        self.say(course, ProviderWords::Changes(told)).await.map(|_| ())
+        control::changes(&self.dialer, self.controller, told).await
     }
 }

@@ -1,7 +1,6 @@
 //! The census as a pure function of what it was told.
 
 mod claim;
-mod hearsay;
 mod home;
 mod recall;
 
