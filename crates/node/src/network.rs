@@ -404,7 +404,7 @@ mod tests {
         let RoleConfig::Relay(relay) = RoleConfig::read(&folder.path().join("relay/config.toml")).unwrap() else {
             panic!("not a relay")
         };
-        assert_eq!((relay.nodes.len(), relay.nodes[0]), (2, written.controller.node), "controller and gateway");
+        assert_eq!((relay.nodes.len(), relay.nodes[0]), (2, written.controllers[0].node), "controller and gateway");
         assert_eq!(relay.rpcs, written.rpcs);
         assert_eq!(Layout::open(folder.path()).unwrap().genesis, written.genesis);
         assert!(plan.write(folder.path(), 0).is_err(), "keys are never overwritten");
