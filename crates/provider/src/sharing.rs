@@ -99,10 +99,11 @@ impl Sharing {
             let nothing = Share { card: self.card.clone(), slots: 0, cells: Vec::new() };
             timeout(FAREWELL, control::share(&self.dialer, controller, nothing))
         };
-        for unheard in
-            join_all(self.controllers.iter().copied().map(tell)).await.into_iter().filter(|told| told.is_err())
-        {
-            debug!(?unheard, "a controller does not hear that this viewer is going");
+        for told in join_all(self.controllers.iter().copied().map(tell)).await {
+            // Late or refused: what was said last holds for a while.
+            if !matches!(told, Ok(Ok(()))) {
+                debug!(?told, "a controller does not hear that this viewer is going");
+            }
         }
     }
 
