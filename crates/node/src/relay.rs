@@ -32,7 +32,8 @@ pub(crate) async fn run(config: RelayConfig, mut shutdown: Shutdown) -> Result<(
         () = shutdown.requested() => {}
         never = follow => match never {},
     }
-    tracing::info!(relayed_bytes = relay.relayed_bytes(), totals = ?relay.totals(), "stopping");
+    let (connections, totals) = (relay.connections(), relay.totals());
+    tracing::info!(connections, relayed_bytes = relay.relayed_bytes(), ?totals, "stopping");
     relay.stop().await;
     Ok(())
 }

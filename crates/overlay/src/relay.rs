@@ -179,6 +179,11 @@ impl RelayServer {
         lock(&self.ledger).totals()
     }
 
+    /// Nodes that are served right now; one that comes back before its old connection ended counts twice.
+    pub fn connections(&self) -> usize {
+        lock(&self.ledger).nodes().len()
+    }
+
     /// Ends all connections and stops.
     pub async fn stop(self) {
         let Self { discovery, connections, accepting, .. } = self;
