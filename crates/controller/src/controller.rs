@@ -4,12 +4,14 @@ use crate::{
     authority::Authority,
     census::{CensusConfig, CensusStatus},
     chain::Watcher,
+    gossip::Gossip,
     memory::Memory,
     registry::Registry,
     serve::ControlProtocol,
     work::Worker,
 };
 use chainflix_overlay::{Clock, Dialer, Protocol};
+use chainflix_primitives::NodeId;
 use std::{sync::Arc, time::Duration};
 use tokio::{
     sync::Semaphore,
@@ -21,6 +23,8 @@ use tokio::{
 pub struct ControllerConfig {
     /// Copies, patience with providers, trust, tables.
     pub census: CensusConfig,
+    /// The network's other controllers: told what providers tell this one, and believed as far as providers signed it.
+    pub others: Vec<NodeId>,
     /// Uploads at a time; more are told to come back.
     pub uploads_max: usize,
     /// Requests for a source at a time; more are told to come back.
@@ -45,6 +49,7 @@ impl Default for ControllerConfig {
     fn default() -> Self {
         Self {
             census: CensusConfig::default(),
+            others: Vec::new(),
             uploads_max: 16,
             sources_max: 1024,
             copies_max: 16,
@@ -93,8 +98,11 @@ impl Controller {
         tasks.spawn(worker.run(config.plan_every, config.copies_max, config.audits_max));
         let watcher = Watcher { registry: registry.clone(), authority: authority.clone() };
         tasks.spawn(watcher.run(config.chain_every));
+        let gossip = Gossip::start(&config.others, &dialer, config.clock.clone(), &mut tasks);
         let protocol = Arc::new(ControlProtocol {
             registry,
+            others: config.others,
+            gossip,
             dialer,
             authority,
             copies: config.census.copies(),

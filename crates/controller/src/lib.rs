@@ -11,8 +11,8 @@
 //! ```
 //!
 //! Only trust is persistent ([`Memory`]): what else a controller knows it is told again by providers that notice it was gone. So
-//! several controllers can serve one network, each with its own view: providers tell all of them the same, all draw by the same seed,
-//! and they take turns to delete. What goes where is decided in `chainflix_placement`; [`Census`]
+//! several controllers can serve one network, each with its own view: providers tell all of them the same, what they tell one is
+//! passed on to the others, all draw by the same seed, and they take turns to delete. What goes where is decided in `chainflix_placement`; [`Census`]
 //! turns what providers, publishers, viewers and the chain say into its events. Both are pure: no clock, no socket, time is an
 //! argument. What the chain has to say comes through the [`Authority`] trait. Left out: copies straight between providers,
 //! and trust that controllers share.
@@ -24,6 +24,7 @@ mod census;
 mod chain;
 mod controller;
 mod copy;
+mod gossip;
 mod memory;
 mod registry;
 mod serve;

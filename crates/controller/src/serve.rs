@@ -4,6 +4,7 @@ use crate::{
     authority::Authority,
     book::BookError,
     census::CensusError,
+    gossip::Gossip,
     registry::{Registry, State},
     source,
     upload::{UploadError, Uploader},
@@ -11,8 +12,8 @@ use crate::{
 use chainflix_overlay::{
     AddressRecord, Alpn, Clock, Dialer, PeerStream, Protocol, StreamError,
     control::{
-        Announcement, CONTROL_FRAME_BYTES_MAX, CellUpload, ControlAnswer, ControlRefusal, ControlRequest,
-        PAGE_CELLS_MAX, ProviderCard, SITE_BYTES_MAX, Share,
+        CONTROL_FRAME_BYTES_MAX, CellUpload, ControlAnswer, ControlRefusal, ControlRequest, PAGE_CELLS_MAX, PassedOn,
+        ProviderCard, ProviderWords, Share, Telling, Told,
     },
 };
 use chainflix_primitives::{GrantRequest, NodeId, Signed};
@@ -29,6 +30,9 @@ pub(crate) struct ControlProtocol {
     pub dialer: Dialer,
     pub authority: Arc<dyn Authority>,
     pub copies: usize,
+    /// The network's other controllers.
+    pub others: Vec<NodeId>,
+    pub gossip: Gossip,
     pub uploads: Semaphore,
     pub sources: Semaphore,
     pub clock: Clock,
@@ -69,20 +73,8 @@ impl ControlProtocol {
             ControlRequest::GetAddress(node) => {
                 self.step(move |state, _| Ok(ControlAnswer::Address(state.book.get(&node)))).await
             }
-            ControlRequest::Announce(words) => self.announce(peer, words).await,
-            ControlRequest::Inventory(page) if page.cells.len() <= PAGE_CELLS_MAX => {
-                self.step(move |state, now_ms| taken(state.census.page(&peer, page, now_ms))).await
-            }
-            ControlRequest::Changes(words) if words.gained.len() + words.lost.len() <= PAGE_CELLS_MAX => {
-                self.step(move |state, now_ms| taken(state.census.changes(&peer, words, now_ms))).await
-            }
-            ControlRequest::Heartbeat(words) => {
-                self.step(move |state, now_ms| match state.census.heartbeat(&peer, words, now_ms) {
-                    Ok(Some(cells)) => Ok(ControlAnswer::Needed { cells }),
-                    heard => taken(heard.map(|_| ())),
-                })
-                .await
-            }
+            ControlRequest::Tell(telling) => self.tell(peer, *telling).await,
+            ControlRequest::PassOn(passed) => self.passed(peer, *passed).await,
             ControlRequest::Upload(upload) => match self.upload(stream, upload).await {
                 Ok(copies) => Ok(ControlAnswer::Stored { copies }),
                 Err(UploadError::Refused(refusal)) => Err(refusal),
@@ -94,9 +86,7 @@ impl ControlProtocol {
             },
             ControlRequest::FindSource(request) => self.find_source(request).await,
             ControlRequest::Share(words) if words.cells.len() <= PAGE_CELLS_MAX => self.share(peer, words).await,
-            ControlRequest::Inventory(_) | ControlRequest::Changes(_) | ControlRequest::Share(_) => {
-                Err(ControlRefusal::Malformed)
-            }
+            ControlRequest::Share(_) => Err(ControlRefusal::Malformed),
         };
         Some(answer.unwrap_or_else(|refusal| {
             debug!(%peer, %refusal, "refused");
@@ -121,18 +111,52 @@ impl ControlProtocol {
         .await
     }
 
-    async fn announce(&self, peer: NodeId, words: Announcement) -> Result<ControlAnswer, ControlRefusal> {
-        if words.site.len() > SITE_BYTES_MAX {
-            return Err(ControlRefusal::Malformed);
-        }
-        ProviderCard::verify(&words.card, &peer).map_err(|_| ControlRefusal::Forged)?;
-        self.step(move |state, now_ms| {
-            let announced = state.census.announce(words, now_ms);
-            let record = state.book.get(&peer).filter(|_| announced.is_ok());
-            if let Some(record) = record {
+    /// A provider speaks for itself, as its connection proves. The signature is for those to whom the words are passed on.
+    async fn tell(&self, peer: NodeId, telling: Telling) -> Result<ControlAnswer, ControlRefusal> {
+        check(&telling.body, &peer)?;
+        let kept = self.gossip.is_needed().then(|| telling.clone());
+        let words = telling.body.words;
+        let enters = matches!(words, ProviderWords::Announce(_));
+        let step = move |state: &mut State, now_ms: u64| {
+            let needed = state.census.told(&peer, words, now_ms);
+            let record = state.book.get(&peer);
+            if let Some(record) = record.as_ref().filter(|_| enters && needed.is_ok()) {
                 state.census.located(&peer, record.body.direct.iter().map(SocketAddr::ip), now_ms);
             }
-            taken(announced)
+            (needed, record)
+        };
+        let (needed, address) = self.registry.step(step).await.map_err(|_| ControlRefusal::Busy)?;
+        let answer = match needed {
+            Ok(Some(cells)) => ControlAnswer::Needed { cells },
+            other => taken(other.map(|_| ()))?,
+        };
+        if let Some(telling) = kept.filter(|_| answer != ControlAnswer::Unknown)
+            && self.gossip.pass(PassedOn { telling, address }).await
+        {
+            return Ok(ControlAnswer::Unknown);
+        }
+        Ok(answer)
+    }
+
+    /// Another controller passes on what a provider told it: the provider's own signature proves it.
+    async fn passed(&self, peer: NodeId, passed: PassedOn) -> Result<ControlAnswer, ControlRefusal> {
+        let PassedOn { telling, address } = passed;
+        let node = telling.body.node;
+        if !self.others.contains(&peer) {
+            return Err(ControlRefusal::Forged);
+        }
+        check(&telling.body, &node)?;
+        telling.verify().map_err(|_| ControlRefusal::Forged)?;
+        let address = address.filter(|record| record.body.node == node && record.verify().is_ok());
+        self.step(move |state, now_ms| {
+            let heard = state.census.passed(peer, telling.body, now_ms);
+            if let Some(record) = address.filter(|_| heard.is_ok()) {
+                let ips: Vec<IpAddr> = record.body.direct.iter().map(SocketAddr::ip).collect();
+                if state.book.put(record, now_ms).is_ok() {
+                    state.census.located(&node, ips.into_iter(), now_ms);
+                }
+            }
+            taken(heard)
         })
         .await
     }
@@ -168,12 +192,26 @@ impl ControlProtocol {
     }
 }
 
+/// Whether words are `node`'s, as far as they say themselves, and no more than they may be.
+fn check(told: &Told, node: &NodeId) -> Result<(), ControlRefusal> {
+    if !told.words.are_bounded() {
+        return Err(ControlRefusal::Malformed);
+    }
+    let is_its_card = match &told.words {
+        ProviderWords::Announce(words) => ProviderCard::verify(&words.card, node).is_ok(),
+        _ => true,
+    };
+    if told.node == *node && is_its_card { Ok(()) } else { Err(ControlRefusal::Forged) }
+}
+
 fn taken(result: Result<(), CensusError>) -> Result<ControlAnswer, ControlRefusal> {
     match result {
         Ok(()) => Ok(ControlAnswer::Done),
         Err(CensusError::Unknown) => Ok(ControlAnswer::Unknown),
         Err(CensusError::Older) => Err(ControlRefusal::Older),
         Err(CensusError::Full) => Err(ControlRefusal::Busy),
+        Err(CensusError::Heard) => Ok(ControlAnswer::Heard),
+        Err(CensusError::Expired) => Err(ControlRefusal::Expired),
         Err(CensusError::Out { again_ms }) => Err(ControlRefusal::Disqualified { again_ms }),
     }
 }

@@ -173,9 +173,9 @@ pub struct ControllerConfig {
     /// fewer than two copies are at providers that are heard never wait.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub patience_s: Option<u32>,
-    /// The other controllers of the network: all take turns to delete what is too much.
+    /// The other controllers of the network: all tell each other what providers say, and take turns to delete what is too much.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub other_controllers: Vec<NodeId>,
+    pub other_controllers: Vec<ControllerAt>,
     /// Folder of what it remembers over a restart: how far it trusts which provider.
     #[serde(default = "state_folder")]
     pub state: PathBuf,

@@ -29,19 +29,23 @@ const SEED_BLOCKS: u64 = 30;
 
 pub(crate) async fn run(config: ControllerConfig, mut shutdown: Shutdown) -> Result<()> {
     let memory = Memory::open(&config.state).context("what is known about providers cannot be kept")?;
-    let overlay = overlay::bind(&config.overlay, &[]).await?;
+    let overlay = overlay::bind(&config.overlay, &config.other_controllers).await?;
+    let others = config.other_controllers.iter().map(|controller| controller.node);
+    // A list of all controllers is as good.
+    let others: Vec<NodeId> = others.filter(|node| *node != overlay.node_id()).collect();
     let authority = Arc::new(Chain { client: Client::new(&config.rpcs)?, manifests: Mutex::default() });
     let copies = u8::try_from(config.copies).context("a cell has at most 255 copies")?;
     // Places are told apart within this process only.
-    let turns = turns(overlay.node_id(), &config.other_controllers);
+    let turns = turns(overlay.node_id(), &others);
     let mut census = CensusConfig { place_key: rand::random(), turns, ..CensusConfig::with_copies(copies) };
     if let Some(patience_s) = config.patience_s {
         census.reputation.patience.lost_after_ms = u64::from(patience_s) * 1_000;
     }
-    if !config.other_controllers.is_empty() {
+    if !others.is_empty() {
         census.repair.grace_ms = OTHERS_GRACE_MS;
     }
-    let settings = chainflix_controller::ControllerConfig { census, memory: Some(memory), ..Default::default() };
+    let settings =
+        chainflix_controller::ControllerConfig { census, others, memory: Some(memory), ..Default::default() };
     let controller = Controller::start(settings, overlay.dialer(), authority);
     let serving = overlay.serve(controller.protocols(), ServeLimits::default());
     tracing::info!(node = %overlay.node_id(), "ready");

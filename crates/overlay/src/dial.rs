@@ -6,8 +6,9 @@
 
 use crate::{
     address::AddressRecord,
+    control::{ProviderWords, Telling, Told},
     lookup::ControllerInfo,
-    node::{NodeIdError, endpoint_id, node_id},
+    node::{NodeIdError, NodeKey, endpoint_id, node_id},
     serve::Alpn,
     stream::PeerStream,
 };
@@ -156,6 +157,11 @@ impl Dialer {
     pub fn learn(&self, record: &AddressRecord) -> Result<(), NodeIdError> {
         self.0.known.add_endpoint_info(record.endpoint_addr()?);
         Ok(())
+    }
+
+    /// Signs words of this node, a provider's.
+    pub fn sign(&self, number: u64, at_ms: u64, words: ProviderWords) -> Telling {
+        Telling::new(Told { node: self.node_id(), number, at_ms, words }, &NodeKey::of(&self.0.endpoint))
     }
 
     /// Publishes our addresses again, soon: for who learns that a controller started anew.

@@ -1,7 +1,7 @@
 //! Node identities: ours by name, iroh's by value.
 
 use chainflix_primitives::NodeId;
-use iroh::{EndpointId, SecretKey};
+use iroh::{Endpoint, EndpointId, SecretKey};
 use std::fmt;
 
 /// 32 bytes that are no Ed25519 public key, so no node can have them as its name.
@@ -20,6 +20,11 @@ impl NodeKey {
     /// The key of 32 secret bytes.
     pub fn from_bytes(secret: &[u8; 32]) -> Self {
         Self(SecretKey::from_bytes(secret))
+    }
+
+    /// The key that an endpoint has.
+    pub(crate) fn of(endpoint: &Endpoint) -> Self {
+        Self(endpoint.secret_key().clone())
     }
 
     /// What peers call this node.

@@ -9,7 +9,8 @@ use crate::{
     cell::{self, CELL_REQUEST_BYTES_MAX, CellRequest, DONE_BYTES_MAX, Done, Refusal},
     control::{
         Announcement, CONTROL_FRAME_BYTES_MAX, CellUpload, Changes, ControlAnswer, ControlRefusal, ControlRequest,
-        Heartbeat, HeldCell, InventoryPage, ProviderCard, ProviderMode, Share, Source,
+        Heartbeat, HeldCell, InventoryPage, PassedOn, ProviderCard, ProviderMode, ProviderWords, Share, Source,
+        Telling, Told,
     },
     store::{STORE_FRAME_BYTES_MAX, StoreAnswer, StoreRefusal, StoreRequest},
     stream::frame,
@@ -121,6 +122,10 @@ fn addresses() -> AddressRecord {
 const HELD: HeldCell = HeldCell { cell: CellId([6; 32]), size: 300_000 };
 const SEQUENCE: u64 = 1_800_000_000_000;
 
+fn tell(number: u64, words: ProviderWords) -> Telling {
+    Telling::new(Told { node: node().node_id(), number, at_ms: SEQUENCE + number, words }, &node())
+}
+
 fn cell_protocol() -> Value {
     let request = CellRequest { grant: Signed::new(grant(), &key()), from_byte: 32_768 };
     let done = Done { end: 300_000, delivered_hash: Digest([13; 32]) };
@@ -204,26 +209,26 @@ fn control_protocol() -> Value {
     };
     let heartbeat =
         Heartbeat { sequence: SEQUENCE, mode: ProviderMode::Quiet, quota_bytes: 200_000_000_000, used_bytes: 300_000 };
+    let page = InventoryPage { sequence: SEQUENCE, cells: vec![HELD], last: true };
+    let changes = Changes { sequence: SEQUENCE, gained: vec![HELD], lost: vec![CellId([14; 32]), CellId([15; 32])] };
+    let words = vec![
+        ("Announce", ProviderWords::Announce(announcement.clone())),
+        ("Inventory", ProviderWords::Inventory(page)),
+        ("Changes", ProviderWords::Changes(changes)),
+        ("Heartbeat", ProviderWords::Heartbeat(heartbeat)),
+    ];
+    let passed = PassedOn { telling: tell(1, ProviderWords::Heartbeat(heartbeat)), address: Some(addresses()) };
     let requests = vec![
         ("PutAddress", ControlRequest::PutAddress(addresses())),
         ("GetAddress", ControlRequest::GetAddress(node().node_id())),
-        ("Announce", ControlRequest::Announce(announcement)),
-        ("Inventory", ControlRequest::Inventory(InventoryPage { sequence: SEQUENCE, cells: vec![HELD], last: true })),
-        (
-            "Changes",
-            ControlRequest::Changes(Changes {
-                sequence: SEQUENCE,
-                gained: vec![HELD],
-                lost: vec![CellId([14; 32]), CellId([15; 32])],
-            }),
-        ),
-        ("Heartbeat", ControlRequest::Heartbeat(heartbeat)),
+        ("Tell", ControlRequest::Tell(Box::new(tell(0, ProviderWords::Announce(announcement.clone()))))),
         ("Upload", ControlRequest::Upload(Signed::new(upload(), &key()))),
         ("FindSource", ControlRequest::FindSource(Signed::new(grant_request(), &key()))),
         (
             "Share",
             ControlRequest::Share(Share { card: Signed::new(card(), &key()), slots: 8, cells: vec![CellId([6; 32])] }),
         ),
+        ("PassOn", ControlRequest::PassOn(Box::new(passed))),
     ];
     let source = Source { grant: Signed::new(grant(), &key()), address: Some(addresses()) };
     let answers = vec![
@@ -235,6 +240,7 @@ fn control_protocol() -> Value {
         ("Stored", ControlAnswer::Stored { copies: 3 }),
         ("Source", ControlAnswer::Source(Box::new(source))),
         ("Refused", ControlAnswer::Refused(ControlRefusal::Malformed)),
+        ("Heard", ControlAnswer::Heard),
     ];
     let refusals = vec![
         ("Malformed", ControlRefusal::Malformed),
@@ -254,6 +260,7 @@ fn control_protocol() -> Value {
     ];
     json!({
         "alpn": String::from_utf8_lossy(Alpn::Control.bytes()),
+        "words": numbered(words, CONTROL_FRAME_BYTES_MAX),
         "requests": numbered(requests, CONTROL_FRAME_BYTES_MAX),
         "answers": numbered(answers, CONTROL_FRAME_BYTES_MAX),
         "refusals": codes(refusals, |refusal| ControlAnswer::Refused(refusal.clone())),
@@ -264,6 +271,10 @@ fn signatures() -> Value {
     let record = addresses();
     assert_eq!(record.verify(), Ok(()));
     let bytes = borsh::to_vec(&record).unwrap();
+    let heartbeat = Heartbeat { sequence: SEQUENCE, mode: ProviderMode::Open, quota_bytes: 1, used_bytes: 0 };
+    let telling = tell(0, ProviderWords::Heartbeat(heartbeat));
+    assert_eq!(telling.verify(), Ok(()));
+    let told = borsh::to_vec(&telling).unwrap();
     json!({
         "accountSecret": hex(&[1; 32]),
         "account": key().address(),
@@ -274,6 +285,10 @@ fn signatures() -> Value {
         "AddressRecord": {
             "borsh": hex(&bytes[..bytes.len() - 64]),
             "signature": hex(&bytes[bytes.len() - 64..]),
+        },
+        "Telling": {
+            "borsh": hex(&told[..told.len() - 64]),
+            "signature": hex(&told[told.len() - 64..]),
         },
     })
 }

@@ -16,7 +16,10 @@ use crate::{
 };
 use chainflix_overlay::{
     Clock, Dialer,
-    control::{self, Announcement, Changes, ControlError, Heartbeat, InventoryPage, PAGE_CELLS_MAX, ProviderCard},
+    control::{
+        self, Announcement, Changes, ControlError, Heartbeat, InventoryPage, PAGE_CELLS_MAX, ProviderCard,
+        ProviderWords,
+    },
 };
 use chainflix_primitives::{NodeId, Signed};
 use std::{sync::Arc, time::Duration};
@@ -43,21 +46,28 @@ pub(crate) struct Announcer {
     pub clock: Clock,
 }
 
+/// How far an announcement is: what its next words are numbered with.
+struct Course {
+    sequence: u64,
+    number: u64,
+    at_ms: u64,
+}
+
 impl Announcer {
     /// Runs until it is aborted.
     pub(crate) async fn run(self) {
-        let mut sequence = 0;
+        let mut course = Course { sequence: 0, number: 0, at_ms: 0 };
         let mut pause = PAUSE;
         loop {
-            sequence = self.clock.now_ms().max(sequence + 1);
+            course.sequence = self.clock.now_ms().max(course.sequence + 1);
             let mut changes = self.store.changes();
-            match self.enter(sequence).await {
+            match self.enter(&mut course).await {
                 Ok(()) => {
                     info!(controller = %self.controller, "announced");
                     // Who did not know us does not know where we are either.
                     self.dialer.publish_again();
                     pause = PAUSE;
-                    let error = self.stay(sequence, &mut changes).await;
+                    let error = self.stay(&mut course, &mut changes).await;
                     debug!(controller = %self.controller, ?error, "announcing again");
                 }
                 Err(error) => debug!(controller = %self.controller, %error, "not announced yet"),
@@ -67,42 +77,53 @@ impl Announcer {
         }
     }
 
-    async fn enter(&self, sequence: u64) -> Result<(), ControlError> {
+    async fn enter(&self, course: &mut Course) -> Result<(), ControlError> {
         let usage = self.store.usage();
         let words = Announcement {
             card: self.card.clone(),
-            sequence,
+            sequence: course.sequence,
             quota_bytes: usage.quota_bytes,
             used_bytes: usage.used_bytes,
             uplink_bytes_per_s: self.uplink_bytes_per_s,
             site: self.site.clone(),
         };
-        control::announce(&self.dialer, self.controller, words).await?;
+        self.say(course, ProviderWords::Announce(words)).await?;
         let cells = self.store.cells();
         let mut pages = cells.chunks(PAGE_CELLS_MAX).peekable();
         if pages.peek().is_none() {
-            return self.page(sequence, &[], true).await;
+            return self.page(course, &[], true).await;
         }
         while let Some(page) = pages.next() {
-            self.page(sequence, page, pages.peek().is_none()).await?;
+            self.page(course, page, pages.peek().is_none()).await?;
         }
         Ok(())
     }
 
-    async fn page(&self, sequence: u64, cells: &[control::HeldCell], last: bool) -> Result<(), ControlError> {
-        let page = InventoryPage { sequence, cells: cells.to_vec(), last };
-        control::inventory(&self.dialer, self.controller, page).await
+    async fn page(&self, course: &mut Course, cells: &[control::HeldCell], last: bool) -> Result<(), ControlError> {
+        let page = InventoryPage { sequence: course.sequence, cells: cells.to_vec(), last };
+        self.say(course, ProviderWords::Inventory(page)).await.map(|_| ())
+    }
+
+    /// Says the next words of an announcement. Words that failed leave a gap, which is told by a new announcement.
+    async fn say(&self, course: &mut Course, words: ProviderWords) -> Result<Option<u64>, ControlError> {
+        course.number = match &words {
+            ProviderWords::Announce(_) => 0,
+            ProviderWords::Inventory(_) | ProviderWords::Changes(_) => course.number + 1,
+            ProviderWords::Heartbeat(_) => course.number,
+        };
+        course.at_ms = self.clock.now_ms().max(course.at_ms + 1);
+        control::tell(&self.dialer, self.controller, self.dialer.sign(course.number, course.at_ms, words)).await
     }
 
     /// Returns why it had to leave; `None` where it fell behind.
-    async fn stay(&self, sequence: u64, changes: &mut Receiver<StoreChange>) -> Option<ControlError> {
+    async fn stay(&self, course: &mut Course, changes: &mut Receiver<StoreChange>) -> Option<ControlError> {
         let mut ticks = interval(self.heartbeat);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             let told = tokio::select! {
-                _ = ticks.tick() => self.beat(sequence).await,
+                _ = ticks.tick() => self.beat(course).await,
                 change = changes.recv() => match change {
-                    Ok(first) => self.tell(sequence, first, changes).await,
+                    Ok(first) => self.tell(course, first, changes).await,
                     Err(RecvError::Lagged(_) | RecvError::Closed) => return None,
                 },
             };
@@ -112,11 +133,12 @@ impl Announcer {
         }
     }
 
-    async fn beat(&self, sequence: u64) -> Result<(), ControlError> {
+    async fn beat(&self, course: &mut Course) -> Result<(), ControlError> {
         let usage = self.store.usage();
         let (mode, leaving) = (self.duty.mode(), self.duty.leaving());
-        let words = Heartbeat { sequence, mode, quota_bytes: usage.quota_bytes, used_bytes: usage.used_bytes };
-        let needed = control::heartbeat(&self.dialer, self.controller, words).await?;
+        let words =
+            Heartbeat { sequence: course.sequence, mode, quota_bytes: usage.quota_bytes, used_bytes: usage.used_bytes };
+        let needed = self.say(course, ProviderWords::Heartbeat(words)).await?;
         if let Some(wish) = leaving {
             self.duty.heard(self.controller, wish, needed);
         }
@@ -126,11 +148,11 @@ impl Announcer {
     /// Tells a change and whatever else has changed meanwhile. A cell that came and went is told as it is now.
     async fn tell(
         &self,
-        sequence: u64,
+        course: &mut Course,
         first: StoreChange,
         changes: &mut Receiver<StoreChange>,
     ) -> Result<(), ControlError> {
-        let mut told = Changes { sequence, gained: Vec::new(), lost: Vec::new() };
+        let mut told = Changes { sequence: course.sequence, gained: Vec::new(), lost: Vec::new() };
         let mut next = Some(first);
         let mut count = 0;
         while let Some(change) = next {
@@ -148,6 +170,6 @@ impl Announcer {
             // Falling behind shows at the next `recv`, which then reports it.
             next = if count < PAGE_CELLS_MAX { changes.try_recv().ok() } else { None };
         }
-        control::changes(&self.dialer, self.controller, told).await
+        self.say(course, ProviderWords::Changes(told)).await.map(|_| ())
     }
 }

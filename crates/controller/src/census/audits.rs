@@ -9,7 +9,7 @@
 //!
 //! Marks and their consequences are `chainflix_placement::reputation`'s. Bytes are checked by who asked.
 
-use super::{Audit, Census};
+use super::{Audit, Census, hearsay::Way};
 use chainflix_placement::reputation::audit::{self, Challenge, Outcome};
 use chainflix_primitives::{BlockHash, NodeId};
 
@@ -36,7 +36,11 @@ impl Census {
     /// What providers have to show now, at most `most` of them. `seed` is one that nobody controls.
     pub fn audits(&mut self, now_ms: u64, seed: &BlockHash, most: usize) -> Vec<Audit> {
         let rules = self.config.audit;
-        let due = self.entries.iter().filter(|(_, entry)| entry.audit_ms <= now_ms).map(|(node, _)| *node);
+        let due = self
+            .entries
+            .iter()
+            .filter(|(_, entry)| entry.audit_ms <= now_ms && entry.way == Way::Own)
+            .map(|(node, _)| *node);
         // Whom the last round did not reach comes before whom it did.
         let mut due: Vec<NodeId> = due.collect();
         due.sort_by_key(|node| self.entries.get(node).map(|entry| entry.audit_ms));

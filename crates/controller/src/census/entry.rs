@@ -1,6 +1,6 @@
 //! One provider on the books: what it said, and its record.
 
-use super::claim::Claim;
+use super::{claim::Claim, hearsay::Way};
 use chainflix_overlay::control::{Announcement, ProviderCard, ProviderMode};
 use chainflix_placement::{
     Card, PlaceTag, Region,
@@ -13,6 +13,8 @@ use std::collections::BTreeMap;
 pub(super) struct Entry {
     pub card: Signed<ProviderCard>,
     pub sequence: u64,
+    /// How its words come here.
+    pub way: Way,
     pub quota_bytes: u64,
     pub used_bytes: u64,
     pub seen_ms: u64,
@@ -41,6 +43,7 @@ impl Entry {
         Self {
             card: words.card,
             sequence: words.sequence,
+            way: Way::Own,
             quota_bytes: words.quota_bytes,
             used_bytes: words.used_bytes,
             seen_ms: now_ms,
@@ -60,6 +63,7 @@ impl Entry {
     pub(super) fn enter(&mut self, words: Announcement, now_ms: u64) {
         self.card = words.card;
         self.sequence = words.sequence;
+        self.way = Way::Own;
         self.quota_bytes = words.quota_bytes;
         self.used_bytes = words.used_bytes;
         self.site = words.site;

@@ -18,6 +18,7 @@ mod audience;
 mod audits;
 mod claim;
 mod entry;
+mod hearsay;
 mod numbers;
 mod orders;
 mod recall;
@@ -43,6 +44,7 @@ use chainflix_placement::{
 use chainflix_primitives::{AccountAddress, BlockHash, CellId, Magnet, NodeId, Signed};
 use claim::Claim;
 use entry::Entry;
+use hearsay::Way;
 use numbers::held;
 use recall::Absent;
 use sharing::SharingViewer;
@@ -107,7 +109,8 @@ impl Census {
         let full = self.entries.len() >= self.config.picture.providers_max;
         let claimed = self.config.claimed(words.uplink_bytes_per_s);
         match self.entries.get_mut(&node) {
-            Some(entry) if words.sequence <= entry.sequence => Err(CensusError::Older),
+            // Those of other ways are numbered by themselves.
+            Some(entry) if words.sequence <= entry.sequence && entry.way == Way::Own => Err(CensusError::Older),
             Some(entry) => {
                 entry.claim.renew(claimed);
                 entry.enter(words, now_ms);

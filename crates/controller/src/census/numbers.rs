@@ -98,6 +98,12 @@ pub enum CensusError {
     /// A table is full.
     #[error("the census is full")]
     Full,
+    /// Passed words of a provider that is heard on another way.
+    #[error("the provider is heard on another way")]
+    Heard,
+    /// Passed words of another time.
+    #[error("the words are not of this minute")]
+    Expired,
     /// Its account lost too many cells, and waits.
     #[error("its account is out until {again_ms} ms")]
     Out { again_ms: u64 },

@@ -1,6 +1,6 @@
 //! What is to be done: places for what is uploaded, copies of what is short, gifts to newcomers, deletions of surplus.
 
-use super::{Census, Orders, Placing, held};
+use super::{Census, Orders, Placing, hearsay::Way, held};
 use chainflix_overlay::control::HeldCell;
 use chainflix_placement::{
     Event, Held, Standing,
@@ -31,8 +31,9 @@ impl Census {
         let coming: Vec<ProviderIndex> = coming.filter(|index| !beside.contains(index)).collect();
         let on_their_way = coming.iter().filter(|index| counts(index)).count();
         beside.extend(coming);
+        let others = self.entries.iter().filter(|(_, entry)| entry.way != Way::Own).map(|(node, _)| node);
         let unwanted: Vec<ProviderIndex> =
-            unwanted.iter().filter_map(|node| self.picture.find_provider(node)).collect();
+            unwanted.iter().chain(others).filter_map(|node| self.picture.find_provider(node)).collect();
         let wish = Wish {
             cell: &cell.cell,
             size: cell.size,
@@ -70,11 +71,14 @@ impl Census {
         if copies.is_empty() {
             copies = self.gifts(now_ms, seed, copies_max);
         }
-        copies.retain(|order| self.expect(&order.to, Held { cell: order.cell, size: order.size }, now_ms));
+        copies.retain(|order| {
+            self.can_reach(order) && self.expect(&order.to, Held { cell: order.cell, size: order.size }, now_ms)
+        });
         let drops = match self.config.turns.is_mine(now_ms) {
             true => trim::plan(now_ms, &self.picture, &self.config.trim),
             false => Vec::new(),
         };
+        let drops = drops.into_iter().filter(|order| self.is_at_first_hand(&order.node)).collect();
         Orders { copies, drops }
     }
 
@@ -92,8 +96,9 @@ impl Census {
         if plan.copies.is_empty() && plan.waiting == 0 {
             self.rest_until_ms = now_ms.saturating_add(REST_MS);
         }
-        // What is uploaded is looked after already.
-        plan.copies.into_iter().filter(|order| !self.uploading.contains(&order.cell)).collect()
+        // What is uploaded is looked after already, and so is what others alone can reach.
+        let is_ours = |order: &CopyOrder| self.can_reach(order) && !self.uploading.contains(&order.cell);
+        plan.copies.into_iter().filter(is_ours).collect()
     }
 
     /// Cells for providers that are vetted: with nothing on their disk they could prove nothing.
@@ -127,6 +132,10 @@ impl Census {
             Standing::Vetting if provider.promised_bytes == 0 => gift_bytes.saturating_sub(provider.used_bytes),
             _ => 0,
         }
+    }
+
+    fn can_reach(&self, order: &CopyOrder) -> bool {
+        self.is_at_first_hand(&order.from) && self.is_at_first_hand(&order.to)
     }
 
     /// Keeps room for a cell; `false` where there is no place for it in the picture.

@@ -1,6 +1,7 @@
 //! The census as a pure function of what it was told.
 
 mod claim;
+mod hearsay;
 mod home;
 mod recall;
 

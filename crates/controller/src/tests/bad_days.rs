@@ -4,8 +4,8 @@ use super::*;
 use chainflix_overlay::{
     AddressRecord, Addresses, Alpn,
     control::{
-        Announcement, CONTROL_FRAME_BYTES_MAX, ControlAnswer, ControlRefusal, Heartbeat, ProviderMode, announce,
-        heartbeat, put_address,
+        CONTROL_FRAME_BYTES_MAX, ControlAnswer, ControlRefusal, Heartbeat, ProviderMode, ProviderWords, put_address,
+        tell,
     },
 };
 
@@ -76,24 +76,15 @@ async fn nobody_speaks_for_others_and_garbage_is_refused() {
         region: String::new(),
     };
     let card = Signed::new(card, &account(VIEWER));
-    let words = Announcement {
-        card,
-        sequence: u64::MAX,
-        quota_bytes: u64::MAX,
-        used_bytes: 0,
-        uplink_bytes_per_s: 0,
-        site: String::new(),
-    };
+    let words = Announcement { card, ..announcement(VIEWER, u64::MAX) };
     let wordy = Announcement { site: "x".repeat(33), ..words.clone() };
-    assert_eq!(refused(announce(&dialer, controller, words).await), ControlRefusal::Forged);
-    assert_eq!(refused(announce(&dialer, controller, wordy).await), ControlRefusal::Malformed);
-    let unknown = heartbeat(
-        &dialer,
-        controller,
-        Heartbeat { sequence: 1, mode: ProviderMode::Open, quota_bytes: 1, used_bytes: 0 },
-    )
-    .await;
-    assert!(matches!(unknown, Err(ControlError::Unknown { .. })));
+    let say = async |words: ProviderWords| tell(&dialer, controller, dialer.sign(0, 1, words)).await;
+    let announced = async |words: Announcement| refused(say(ProviderWords::Announce(words)).await.map(|_| ()));
+    assert_eq!(announced(words).await, ControlRefusal::Forged);
+    assert_eq!(announced(wordy).await, ControlRefusal::Malformed);
+    assert_eq!(announced(announcement(1, u64::MAX)).await, ControlRefusal::Forged, "another node's card");
+    let beat = Heartbeat { sequence: 1, mode: ProviderMode::Open, quota_bytes: 1, used_bytes: 0 };
+    assert!(matches!(say(ProviderWords::Heartbeat(beat)).await, Err(ControlError::Unknown { .. })));
 
     for garbage in [&[0xff; 100][..], &[4, 0, 0, 0, 99, 99, 99, 99]] {
         let mut stream = dialer.open(controller, Alpn::Control).await.unwrap();

@@ -2,6 +2,7 @@
 //! [`Chain`].
 
 mod bad_days;
+mod gossip;
 mod network;
 mod possession;
 
@@ -12,7 +13,7 @@ use crate::{
 use chainflix_cell::ChunkHashes;
 use chainflix_overlay::{
     ControllerInfo, Dialer, NodeKey, Overlay, OverlayConfig, ServeLimits, Serving, Timeouts, VerifiedCell,
-    control::{CellUpload, ControlError, ProviderCard, Source, Upload, find_source, upload_cell},
+    control::{Announcement, CellUpload, ControlError, ProviderCard, Source, Upload, find_source, upload_cell},
     fetch_cell,
 };
 use chainflix_placement::{patience::PatienceRules, reputation::ReputationRules};
@@ -156,6 +157,24 @@ fn any_port() -> SocketAddr {
     ([127, 0, 0, 1], 0).into()
 }
 
+/// How the provider with this seed enters, with room for a terabyte.
+pub(crate) fn announcement(seed: u8, sequence: u64) -> Announcement {
+    let card = ProviderCard {
+        account: account(seed).address(),
+        node: NodeKey::from_bytes(&[seed; 32]).node_id(),
+        box_key: BoxKey::from_bytes([seed; 32]).public_key(),
+        region: String::new(),
+    };
+    Announcement {
+        card: Signed::new(card, &account(seed)),
+        sequence,
+        quota_bytes: 1 << 40,
+        used_bytes: 0,
+        uplink_bytes_per_s: 0,
+        site: String::new(),
+    }
+}
+
 struct Head {
     overlay: Overlay,
     serving: Serving,
@@ -173,7 +192,19 @@ impl Head {
         bind: SocketAddr,
         change: impl FnOnce(&mut ControllerConfig),
     ) -> Self {
-        let overlay = overlay(seed, bind, Vec::new()).await;
+        Self::start_beside(seed, Vec::new(), chain, bind, change).await
+    }
+
+    /// One that can reach others.
+    async fn start_beside(
+        seed: u8,
+        others: Vec<ControllerInfo>,
+        chain: Arc<Chain>,
+        bind: SocketAddr,
+        change: impl FnOnce(&mut ControllerConfig),
+    ) -> Self {
+        let others_nodes = others.iter().map(|other| other.node).collect();
+        let overlay = overlay(seed, bind, others).await;
         let mut config = ControllerConfig {
             census: CensusConfig {
                 reputation: ReputationRules { patience: PatienceRules::none(600), ..ReputationRules::default() },
@@ -182,6 +213,7 @@ impl Head {
             },
             plan_every: Duration::from_millis(50),
             chain_every: Duration::from_millis(50),
+            others: others_nodes,
             ..ControllerConfig::default()
         };
         change(&mut config);

@@ -4,7 +4,7 @@ use super::*;
 use crate::{AuditRules, Memory};
 use chainflix_overlay::{
     Alpn, PeerStream, Protocol,
-    control::{Announcement, Heartbeat, HeldCell, InventoryPage, ProviderMode, announce, heartbeat, inventory},
+    control::{Heartbeat, HeldCell, InventoryPage, ProviderMode, ProviderWords, tell},
     store::{STORE_FRAME_BYTES_MAX, StoreAnswer, StoreRefusal, StoreRequest},
 };
 use chainflix_primitives::OpenedChunk;
@@ -53,26 +53,15 @@ impl Liar {
         let store = Arc::new(LyingStore::default());
         let serving = overlay.serve(vec![store.clone()], ServeLimits::default());
         let (dialer, controller) = (overlay.dialer(), head.overlay.node_id());
-        let card = ProviderCard {
-            account: account(seed).address(),
-            node: overlay.node_id(),
-            box_key: BoxKey::from_bytes([seed; 32]).public_key(),
-            region: String::new(),
-        };
-        let words = Announcement {
-            card: Signed::new(card, &account(seed)),
-            sequence: 1,
-            quota_bytes: 1 << 40,
-            used_bytes: size,
-            uplink_bytes_per_s: 0,
-            site: String::new(),
-        };
-        announce(&dialer, controller, words).await.unwrap();
+        let words = Announcement { used_bytes: size, ..announcement(seed, 1) };
         let page = InventoryPage { sequence: 1, cells: vec![HeldCell { cell, size }], last: true };
-        inventory(&dialer, controller, page).await.unwrap();
+        for (number, words) in [ProviderWords::Announce(words), ProviderWords::Inventory(page)].into_iter().enumerate()
+        {
+            tell(&dialer, controller, dialer.sign(number as u64, 1, words)).await.unwrap();
+        }
         let heart = tokio::spawn(async move {
             let words = Heartbeat { sequence: 1, mode: ProviderMode::Open, quota_bytes: 1 << 40, used_bytes: size };
-            while heartbeat(&dialer, controller, words).await.is_ok() {
+            while tell(&dialer, controller, dialer.sign(1, 1, ProviderWords::Heartbeat(words))).await.is_ok() {
                 tokio::time::sleep(Duration::from_millis(50)).await;
             }
         });

@@ -1,8 +1,8 @@
 //! Asking a controller.
 
 use super::{
-    Announcement, CONTROL_FRAME_BYTES_MAX, CellUpload, Changes, ControlAnswer, ControlRefusal, ControlRequest,
-    Heartbeat, InventoryPage, Share, Source,
+    CONTROL_FRAME_BYTES_MAX, CellUpload, ControlAnswer, ControlRefusal, ControlRequest, PassedOn, Share, Source,
+    Telling,
 };
 use crate::{
     address::AddressRecord,
@@ -63,27 +63,33 @@ pub async fn get_address(
     }
 }
 
-/// Enters the census as a provider.
-pub async fn announce(dialer: &Dialer, controller: NodeId, words: Announcement) -> Result<(), ControlError> {
-    done(dialer, controller, ControlRequest::Announce(words)).await
-}
-
-/// Tells part of what this provider holds.
-pub async fn inventory(dialer: &Dialer, controller: NodeId, page: InventoryPage) -> Result<(), ControlError> {
-    done(dialer, controller, ControlRequest::Inventory(page)).await
-}
-
-/// Tells what changed on this provider.
-pub async fn changes(dialer: &Dialer, controller: NodeId, words: Changes) -> Result<(), ControlError> {
-    done(dialer, controller, ControlRequest::Changes(words)).await
-}
-
-/// Tells that this provider is still there. Answers a leaving one how many of its cells are needed yet.
-pub async fn heartbeat(dialer: &Dialer, controller: NodeId, words: Heartbeat) -> Result<Option<u64>, ControlError> {
-    match ask(dialer, controller, ControlRequest::Heartbeat(words)).await? {
+/// Tells something of this provider. Answers the heartbeat of one that leaves with how many of its cells are needed yet.
+pub async fn tell(dialer: &Dialer, controller: NodeId, telling: Telling) -> Result<Option<u64>, ControlError> {
+    match ask(dialer, controller, ControlRequest::Tell(Box::new(telling))).await? {
         (_, ControlAnswer::Done) => Ok(None),
         (_, ControlAnswer::Needed { cells }) => Ok(Some(cells)),
         (_, ControlAnswer::Unknown) => Err(ControlError::Unknown { controller }),
+        _ => Err(ControlError::Protocol { controller }),
+    }
+}
+
+/// What a controller makes of words that are passed on to it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Heed {
+    /// It goes by them, and by those that follow.
+    Taken,
+    /// It lacks the announcement that they belong to, or words between.
+    Lacking,
+    /// It hears the provider itself, or through another controller.
+    Needless,
+}
+
+/// Passes on what a provider told this controller.
+pub async fn pass_on(dialer: &Dialer, controller: NodeId, passed: PassedOn) -> Result<Heed, ControlError> {
+    match ask(dialer, controller, ControlRequest::PassOn(Box::new(passed))).await? {
+        (_, ControlAnswer::Done) => Ok(Heed::Taken),
+        (_, ControlAnswer::Unknown) => Ok(Heed::Lacking),
+        (_, ControlAnswer::Heard) => Ok(Heed::Needless),
         _ => Err(ControlError::Protocol { controller }),
     }
 }

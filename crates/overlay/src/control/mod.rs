@@ -3,8 +3,9 @@
 //! | who | says | answered with |
 //! |---|---|---|
 //! | anybody | [`PutAddress`](ControlRequest::PutAddress), [`GetAddress`](ControlRequest::GetAddress) | `Done`, `Address` |
-//! | provider | [`Announce`](ControlRequest::Announce), then [`Inventory`](ControlRequest::Inventory) pages | `Done` |
-//! | provider | [`Heartbeat`](ControlRequest::Heartbeat), [`Changes`](ControlRequest::Changes) | `Done`, or `Unknown`: announce again |
+//! | provider | [`Tell`](ControlRequest::Tell): an [announcement](ProviderWords::Announce), then its inventory in pages | `Done` |
+//! | provider | `Tell`: [heartbeats](ProviderWords::Heartbeat), [changes](ProviderWords::Changes) | `Done`, or `Unknown`: announce again |
+//! | controller | [`PassOn`](ControlRequest::PassOn), what a provider told it | `Done`, `Unknown`, or `Heard`: not needed |
 //! | publisher | [`Upload`](ControlRequest::Upload), then the sealed bytes | `SendBytes`, then `Stored` |
 //! | viewer | [`FindSource`](ControlRequest::FindSource) | `Source` |
 //! | viewer | [`Share`](ControlRequest::Share), while it serves what it watched | `Done` |
@@ -14,12 +15,13 @@
 //! connection that speaks late changes nothing.
 
 mod client;
+mod telling;
 mod words;
 
 pub use client::{
-    ControlError, Upload, UploadStream, announce, changes, find_source, get_address, heartbeat, inventory, put_address,
-    share, upload_cell,
+    ControlError, Heed, Upload, UploadStream, find_source, get_address, pass_on, put_address, share, tell, upload_cell,
 };
+pub use telling::{PassedOn, ProviderWords, TELLING_MS, Telling, TellingError, Told};
 pub use words::{
     Announcement, CardError, CellUpload, Changes, ControlAnswer, ControlRefusal, ControlRequest, Heartbeat, HeldCell,
     InventoryPage, ProviderCard, ProviderMode, Share, Source,

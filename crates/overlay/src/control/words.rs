@@ -1,6 +1,6 @@
 //! The messages of `chainflix/control/1`.
 
-use super::{REASON_BYTES_MAX, REGION_BYTES_MAX};
+use super::{PassedOn, REASON_BYTES_MAX, REGION_BYTES_MAX, Telling};
 use crate::address::AddressRecord;
 use borsh::{BorshDeserialize, BorshSerialize};
 use chainflix_primitives::{
@@ -146,20 +146,16 @@ pub enum ControlRequest {
     PutAddress(AddressRecord),
     /// Where can this node be reached?
     GetAddress(NodeId),
-    /// I am a provider.
-    Announce(Announcement),
-    /// I hold these.
-    Inventory(InventoryPage),
-    /// I hold these now, and these no more.
-    Changes(Changes),
-    /// I am still here.
-    Heartbeat(Heartbeat),
+    /// I am a provider, and this is new of me.
+    Tell(Box<Telling>),
     /// Keep this cell.
     Upload(Signed<CellUpload>),
     /// Who has this cell for me?
     FindSource(Signed<GrantRequest>),
     /// I watched these, and serve them.
     Share(Share),
+    /// A provider told me this.
+    PassOn(Box<PassedOn>),
 }
 
 /// Everything a controller answers.
@@ -181,6 +177,8 @@ pub enum ControlAnswer {
     Source(Box<Source>),
     /// No.
     Refused(ControlRefusal),
+    /// To passed words: nothing of this provider is needed from you for now.
+    Heard,
 }
 
 /// Why a controller does not do it.
@@ -277,20 +275,6 @@ impl ProviderCard {
 mod tests {
     use super::{super::*, *};
     use chainflix_primitives::AccountKey;
-
-    #[test]
-    fn a_full_page_fits_a_frame() {
-        let held = HeldCell { cell: CellId([0; 32]), size: 0 };
-        let page = InventoryPage { sequence: 0, cells: vec![held; PAGE_CELLS_MAX], last: true };
-        let changes = Changes {
-            sequence: 0,
-            gained: vec![held; PAGE_CELLS_MAX / 2],
-            lost: vec![CellId([0; 32]); PAGE_CELLS_MAX / 2],
-        };
-        for request in [ControlRequest::Inventory(page), ControlRequest::Changes(changes)] {
-            assert!(borsh::to_vec(&request).unwrap().len() <= CONTROL_FRAME_BYTES_MAX);
-        }
-    }
 
     #[test]
     fn a_card_needs_its_account_and_its_node() {
