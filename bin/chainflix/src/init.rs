@@ -24,6 +24,9 @@ pub struct Init {
     /// How many validators
     #[arg(long, default_value_t = 4)]
     validators: u16,
+    /// How many controllers; the network goes on while one is left
+    #[arg(long, default_value_t = 2)]
+    controllers: u16,
     /// How many storage providers; each cell is kept by two
     #[arg(long, default_value_t = 3)]
     providers: u16,
@@ -83,6 +86,7 @@ impl Init {
     pub fn start(self) -> Result<()> {
         let plan = Plan {
             validators: self.validators,
+            controllers: self.controllers,
             providers: self.providers,
             params: params(self.fast)?,
             ports: Ports { web: self.web_port, rpc: self.rpc_port, inner: self.inner_port },
@@ -113,8 +117,8 @@ pub fn params(fast: Option<u64>) -> Result<ProtocolParams> {
 /// Refuses ports that run over the last one or into each other.
 pub fn check_ports(plan: &Plan) -> Result<()> {
     let Ports { web, rpc, inner } = plan.ports;
-    // Validators, relay, controller, gateway, providers.
-    let inner_count = u32::from(plan.validators) + 3 + u32::from(plan.providers);
+    // Validators, relay, controllers, gateway, providers.
+    let inner_count = [plan.validators, 1, plan.controllers, 1, plan.providers].into_iter().map(u32::from).sum();
     let spans =
         [("web", span(web, 1)), ("JSON-RPC", span(rpc, plan.validators.into())), ("inner", span(inner, inner_count))];
     for (index, (name, ports)) in spans.iter().enumerate() {
@@ -199,14 +203,14 @@ mod tests {
     fn plan(web: u16, rpc: u16, inner: u16) -> Plan {
         let ports = Ports { web, rpc, inner };
         let (params, keys) = (ProtocolParams::default(), KeyMode::Shared);
-        Plan { validators: 4, providers: 3, params, ports, quota_bytes: 1 << 30, keys }
+        Plan { validators: 4, controllers: 2, providers: 3, params, ports, quota_bytes: 1 << 30, keys }
     }
 
     #[test]
     fn ports_must_exist_and_be_apart() {
         assert!(check_ports(&plan(8080, 8545, 28_000)).is_ok());
-        assert!(check_ports(&plan(8080, 8545, 65_527)).is_err(), "ten inner ports end beyond the last one");
-        assert!(check_ports(&plan(8080, 8545, 65_526)).is_ok());
+        assert!(check_ports(&plan(8080, 8545, 65_526)).is_err(), "eleven inner ports end beyond the last one");
+        assert!(check_ports(&plan(8080, 8545, 65_525)).is_ok());
         assert!(check_ports(&plan(8546, 8545, 28_000)).is_err());
         assert!(check_ports(&plan(0, 8545, 28_000)).is_err());
     }
@@ -219,7 +223,7 @@ mod tests {
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
         fs::create_dir_all(folder.path().join("network.partial/keys")).unwrap();
         let layout = lay_out(&plan(8080, 8545, 28_000), &dir, |_| Ok(())).unwrap();
-        assert_eq!(layout.processes.len(), 10);
+        assert_eq!(layout.processes.len(), 11);
         assert!(lay_out(&plan(8080, 8545, 28_000), &dir, |_| Ok(())).is_err(), "never overwritten");
     }
 

@@ -96,6 +96,7 @@ impl Stage {
         let folder = tempfile::tempdir().context("no temporary folder")?;
         let plan = Plan {
             validators: 4,
+            controllers: 1,
             providers: 3,
             params: params(),
             ports: free_ports()?,

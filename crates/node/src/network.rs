@@ -5,7 +5,7 @@
 //! DIR/join.toml                    what a stranger needs to join; holds no secret
 //! DIR/keys/{treasury,governor,supervisor,creator,operation}.key      and network.key where the validators share one secret
 //! DIR/validator-0/{config.toml, account.key, consensus.key, data/}     and share.key where a quorum is needed
-//! … relay/ controller/ provider-0/ … gateway/
+//! … relay/ controller-0/ … provider-0/ … gateway/
 //! ```
 //!
 //! For a demo or a test on one machine, and as the example to take apart for real machines. Nothing is started here.
@@ -41,6 +41,8 @@ pub const GENESIS_CFX: u64 = 6_000_000_000;
 pub struct Plan {
     /// How many validators.
     pub validators: u16,
+    /// How many controllers, each of which can do without the others.
+    pub controllers: u16,
     /// How many providers.
     pub providers: u16,
     /// The protocol's numbers.
@@ -130,9 +132,10 @@ pub enum LayoutError {
     OtherRole { path: PathBuf, role: &'static str },
     /// Too few processes.
     #[error(
-        "a network needs at least one validator and as many providers as copies; asked for {validators} and {providers}"
+        "a network needs at least one validator, one controller and as many providers as copies; asked for {validators}, \
+         {controllers} and {providers}"
     )]
-    TooSmall { validators: u16, providers: u16 },
+    TooSmall { validators: u16, controllers: u16, providers: u16 },
 }
 
 /// Accounts of a network laid out here, by the name of their key file in `keys/`.
@@ -155,8 +158,9 @@ const SHARE_FILE: &str = "share.key";
 impl Plan {
     /// Writes a new network into `dir`, which must hold none. `genesis_time_ms` is rounded down to a second.
     pub fn write(&self, dir: &Path, genesis_time_ms: u64) -> Result<Layout, LayoutError> {
-        if self.validators == 0 || u32::from(self.providers) < COPIES {
-            return Err(LayoutError::TooSmall { validators: self.validators, providers: self.providers });
+        let Self { validators, controllers, providers, .. } = *self;
+        if validators == 0 || controllers == 0 || u32::from(providers) < COPIES {
+            return Err(LayoutError::TooSmall { validators, controllers, providers });
         }
         make(&dir.join("keys"))?;
         for account in ACCOUNTS {
@@ -218,9 +222,37 @@ impl Plan {
 
     fn write_roles(&self, dir: &Path) -> Result<(), LayoutError> {
         let inner = |offset: u16| local(self.ports.inner + offset);
-        let listens: Vec<_> = (0..self.validators).map(inner).collect();
         let rpcs: Vec<_> = (0..self.validators).map(|number| local(self.ports.rpc + number)).collect();
         let urls: Vec<_> = rpcs.iter().map(|rpc| format!("http://{rpc}")).collect();
+        self.write_validators(dir, &rpcs, &urls)?;
+        let relay = relay_at(dir, inner(self.validators))?;
+        let first = self.validators + 1;
+        let listens: Vec<_> = (first..first + self.controllers).map(inner).collect();
+        let controllers = write_controllers(dir, &listens, &relay, &urls)?;
+        let first = first + self.controllers;
+        let folder = dir.join("gateway");
+        let (place, gateway) = new_place(&folder, inner(first), &relay)?;
+        let certificate = folder.join(&relay.certificate);
+        JoinCard::of(urls.clone(), controllers.clone(), &RelayAt { certificate, ..relay.clone() })?
+            .write(&dir.join(JOIN_FILE))?;
+        let http_listen = local(self.ports.web);
+        let config =
+            GatewayConfig { http_listen, rpcs: urls.clone(), controllers: controllers.clone(), overlay: place };
+        write_role(&folder, &RoleConfig::Gateway(config))?;
+        for number in 0..self.providers {
+            let folder = dir.join(format!("provider-{number}"));
+            let (place, _) = new_place(&folder, inner(first + 1 + number), &relay)?;
+            new_key(&folder.join("account.key"))?;
+            let mut config = ProviderConfig::new(self.quota_bytes, urls.clone(), controllers.clone(), place);
+            config.region = "KR".into();
+            write_role(&folder, &RoleConfig::Provider(config))?;
+        }
+        let named = controllers.iter().map(|at| at.node).chain([gateway]).collect();
+        write_relay(dir, inner(self.validators), named, urls)
+    }
+
+    fn write_validators(&self, dir: &Path, rpcs: &[SocketAddr], urls: &[String]) -> Result<(), LayoutError> {
+        let listens: Vec<_> = (0..self.validators).map(|number| local(self.ports.inner + number)).collect();
         for number in 0..usize::from(self.validators) {
             let others = urls.iter().enumerate().filter(|(other, _)| *other != number);
             let config = ValidatorConfig {
@@ -241,44 +273,43 @@ impl Plan {
             };
             write_role(&dir.join(format!("validator-{number}")), &RoleConfig::Validator(config))?;
         }
-        let peers = self.validators + 2;
-        let relay = relay_at(dir, inner(self.validators))?;
-        let overlay = |folder: &Path, listen| {
-            make(folder)?;
-            let node = NodeKey::from_bytes(&new_key(&folder.join("node.key"))?).node_id();
-            let overlay = OverlayConfig {
-                node_key: "node.key".into(),
-                listen,
-                relay: Some(relay.clone()),
-                relay_only: false,
-                map_port: false,
-            };
-            Ok::<_, LayoutError>((overlay, node))
-        };
-        let folder = dir.join("controller");
-        let (place, node) = overlay(&folder, inner(self.validators + 1))?;
-        let controllers = vec![ControllerAt { node, addresses: vec![place.listen] }];
-        let config =
-            ControllerConfig { patience_s: Some(PATIENCE_S), ..ControllerConfig::new(urls.clone(), COPIES, place) };
-        write_role(&folder, &RoleConfig::Controller(config))?;
-        let certificate = folder.join(&relay.certificate);
-        JoinCard::of(urls.clone(), controllers.clone(), &RelayAt { certificate, ..relay.clone() })?
-            .write(&dir.join(JOIN_FILE))?;
-        for number in 0..self.providers {
-            let folder = dir.join(format!("provider-{number}"));
-            let (place, _) = overlay(&folder, inner(peers + 1 + number))?;
-            new_key(&folder.join("account.key"))?;
-            let mut config = ProviderConfig::new(self.quota_bytes, urls.clone(), controllers.clone(), place);
-            config.region = "KR".into();
-            write_role(&folder, &RoleConfig::Provider(config))?;
-        }
-        let folder = dir.join("gateway");
-        let (place, gateway) = overlay(&folder, inner(peers))?;
-        let http_listen = local(self.ports.web);
-        let config = GatewayConfig { http_listen, rpcs: urls.clone(), controllers, overlay: place };
-        write_role(&folder, &RoleConfig::Gateway(config))?;
-        write_relay(dir, inner(self.validators), vec![node, gateway], urls)
+        Ok(())
     }
+}
+
+/// Writes controllers that know of each other, and says where they are.
+fn write_controllers(
+    dir: &Path,
+    listens: &[SocketAddr],
+    relay: &RelayAt,
+    rpcs: &[String],
+) -> Result<Vec<ControllerAt>, LayoutError> {
+    let folder = |number: usize| dir.join(format!("controller-{number}"));
+    let mut found = Vec::new();
+    let mut places = Vec::new();
+    for (number, listen) in listens.iter().enumerate() {
+        let (place, node) = new_place(&folder(number), *listen, relay)?;
+        found.push(ControllerAt { node, addresses: vec![*listen] });
+        places.push(place);
+    }
+    for (number, place) in places.into_iter().enumerate() {
+        let others = found.iter().enumerate().filter(|(other, _)| *other != number);
+        let config = ControllerConfig {
+            patience_s: Some(PATIENCE_S),
+            other_controllers: others.map(|(_, at)| at.clone()).collect(),
+            ..ControllerConfig::new(rpcs.to_vec(), COPIES, place)
+        };
+        write_role(&folder(number), &RoleConfig::Controller(config))?;
+    }
+    Ok(found)
+}
+
+/// A node's folder, its key, and how it is reached.
+fn new_place(folder: &Path, listen: SocketAddr, relay: &RelayAt) -> Result<(OverlayConfig, NodeId), LayoutError> {
+    make(folder)?;
+    let node = NodeKey::from_bytes(&new_key(&folder.join("node.key"))?).node_id();
+    let relay = Some(relay.clone());
+    Ok((OverlayConfig { node_key: "node.key".into(), listen, relay, relay_only: false, map_port: false }, node))
 }
 
 /// Makes the relay's certificate, and says where the others find it.
@@ -307,9 +338,11 @@ impl Layout {
         let genesis = crate::config::read_genesis(&dir.join("genesis.json"))?;
         let mut names: Vec<String> =
             (0..genesis.validators.len()).map(|number| format!("validator-{number}")).collect();
-        names.extend(["relay".to_owned(), "controller".to_owned()]);
-        let providers = (0..u16::MAX).map(|number| format!("provider-{number}"));
-        names.extend(providers.take_while(|name| dir.join(name).is_dir()));
+        names.push("relay".to_owned());
+        for role in ["controller", "provider"] {
+            let numbered = (0..u16::MAX).map(|number| format!("{role}-{number}"));
+            names.extend(numbered.take_while(|name| dir.join(name).is_dir()));
+        }
         names.push("gateway".to_owned());
         let processes: Vec<_> =
             names.into_iter().map(|name| (name.clone(), dir.join(name).join("config.toml"))).collect();
@@ -388,6 +421,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let plan = Plan {
             validators: 4,
+            controllers: 2,
             providers: 3,
             params: ProtocolParams::accelerated(20),
             ports: Ports::default(),
@@ -395,7 +429,7 @@ mod tests {
             keys: KeyMode::Shared,
         };
         let written = plan.write(folder.path(), 1_800_000_000_123).unwrap();
-        assert_eq!(written.processes.len(), 4 + 1 + 1 + 3 + 1);
+        assert_eq!(written.processes.len(), 4 + 1 + 2 + 3 + 1);
         assert_eq!(written.genesis.genesis_time_ms, 1_800_000_000_000);
         for (name, config) in &written.processes {
             let config = RoleConfig::read(config).unwrap();
@@ -404,7 +438,14 @@ mod tests {
         let RoleConfig::Relay(relay) = RoleConfig::read(&folder.path().join("relay/config.toml")).unwrap() else {
             panic!("not a relay")
         };
-        assert_eq!((relay.nodes.len(), relay.nodes[0]), (2, written.controllers[0].node), "controller and gateway");
+        let controllers: Vec<_> = written.controllers.iter().map(|at| at.node).collect();
+        assert_eq!((controllers.len(), relay.nodes.len()), (2, 3), "controllers and gateway");
+        assert!(relay.nodes.starts_with(&controllers));
+        let RoleConfig::Controller(second) = RoleConfig::read(&folder.path().join("controller-1/config.toml")).unwrap()
+        else {
+            panic!("not a controller")
+        };
+        assert_eq!(second.other_controllers, written.controllers[..1]);
         assert_eq!(relay.rpcs, written.rpcs);
         assert_eq!(Layout::open(folder.path()).unwrap().genesis, written.genesis);
         assert!(plan.write(folder.path(), 0).is_err(), "keys are never overwritten");
@@ -417,6 +458,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let plan = Plan {
             validators: 4,
+            controllers: 1,
             providers: 2,
             params: ProtocolParams::accelerated(20),
             ports: Ports::default(),

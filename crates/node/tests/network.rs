@@ -12,7 +12,7 @@ use chainflix_node::{
     network::{KeyMode, Layout, Plan, Ports},
     publish::{self, PublishOptions, Published},
     run,
-    watch::{self, ShareOptions, WatchOptions, WatchSummary},
+    watch::{self, ShareOptions, WatchEvent, WatchOptions, WatchSummary},
 };
 use chainflix_primitives::{AccountAddress, AccountKey, AuditParams, ProtocolParams, RewardSplit};
 use chainflix_rpc::{Client, send_transaction, types::ViewBlockQuery};
@@ -22,7 +22,10 @@ use std::{
     process::Command,
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
-use tokio::{sync::Mutex, task::JoinHandle};
+use tokio::{
+    sync::{Mutex, Notify},
+    task::JoinHandle,
+};
 use zeroize::Zeroizing;
 
 const WEI_PER_CFX: u128 = 1_000_000_000_000_000_000;
@@ -57,7 +60,15 @@ impl Network {
         let params = ProtocolParams::accelerated(20);
         let audit = AuditParams { share_permille: 1_000, ..params.audit };
         let params = ProtocolParams { audit, ..params };
-        let plan = Plan { validators: 4, providers: 3, params, ports: free_ports(), quota_bytes: 1 << 30, keys };
+        let plan = Plan {
+            validators: 4,
+            controllers: 2,
+            providers: 3,
+            params,
+            ports: free_ports(),
+            quota_bytes: 1 << 30,
+            keys,
+        };
         let now = SystemTime::now().duration_since(UNIX_EPOCH)?.as_millis() as u64;
         Self::of(plan.write(dir, now)?)
     }
@@ -75,6 +86,15 @@ impl Network {
         let (trigger, shutdown) = Shutdown::by_hand();
         let role = tokio::spawn(run(RoleConfig::read(config)?, shutdown));
         self.roles.push((name, trigger, role));
+        Ok(())
+    }
+
+    /// Ends a role without a word, as a power cut does.
+    async fn kill(&mut self, name: &str) -> Result<()> {
+        let number = self.roles.iter().position(|(known, ..)| known == name).context("no such role")?;
+        let (_, _, role) = self.roles.remove(number);
+        role.abort();
+        anyhow::ensure!(role.await.is_err_and(|error| error.is_cancelled()), "{name} ended by itself");
         Ok(())
     }
 
@@ -161,8 +181,20 @@ impl Network {
     }
 
     async fn watch_as(options: WatchOptions, shutdown: Shutdown) -> Result<WatchSummary> {
+        Self::watch_and(options, shutdown, |_| ()).await
+    }
+
+    /// Watches, and tells `look` what happens.
+    async fn watch_and(
+        options: WatchOptions,
+        shutdown: Shutdown,
+        look: impl Fn(&WatchEvent) + Send + Sync,
+    ) -> Result<WatchSummary> {
         let started = std::time::Instant::now();
-        let told = |event| eprintln!("{:?} {}", started.elapsed(), serde_json::to_string(&event).unwrap());
+        let told = |event: WatchEvent| {
+            look(&event);
+            eprintln!("{:?} {}", started.elapsed(), serde_json::to_string(&event).unwrap());
+        };
         watch::watch(options, &told, shutdown).await
     }
 
@@ -246,6 +278,52 @@ async fn a_quorum_of_validators_releases_a_film() -> Result<()> {
     role.await??;
     let summary = network.watch(&film, [43; 32]).await?;
     assert_eq!(summary.played, 2, "{summary:?}");
+    network.stop().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_controller_that_dies_in_mid_film_stalls_nobody() -> Result<()> {
+    let _alone = ALONE.lock().await;
+    let folder = tempfile::tempdir()?;
+    let mut network = Network::start(&folder.path().join("network"), KeyMode::Shared).await?;
+    network.admit().await?;
+    let five_cells = network.publish(film(folder.path(), 15)).await?;
+
+    // It dies while the second of five cells plays.
+    let second_plays = Notify::new();
+    let (_trigger, shutdown) = Shutdown::by_hand();
+    let watching = Network::watch_and(network.viewer(&five_cells, [42; 32]), shutdown, |event| {
+        if matches!(event, WatchEvent::PlayStarted { index: 1, .. }) {
+            second_plays.notify_one();
+        }
+    });
+    let killing = async {
+        second_plays.notified().await;
+        network.kill("controller-0").await
+    };
+    let (summary, killed) = tokio::join!(watching, killing);
+    let (summary, ()) = (summary?, killed?);
+    assert_eq!((summary.played, summary.accepted), (5, 5), "{summary:?}");
+    // Who waited for the dead one would stand still for the second that each controller is given.
+    let nobody_waited = |summary: &WatchSummary| assert!(summary.stalled_ms < 500, "{summary:?}");
+    nobody_waited(&summary);
+
+    // Nobody waits for it to come back: a newcomer's first cell, and the next film.
+    let newcomer = network.watch(&five_cells, [43; 32]).await?;
+    assert_eq!(newcomer.played, 5, "{newcomer:?}");
+    nobody_waited(&newcomer);
+    let other = tempfile::tempdir()?;
+    let next = network.publish(film(other.path(), 9)).await?;
+    let summary = network.watch(&next, [44; 32]).await?;
+    assert_eq!(summary.played, 3, "{summary:?}");
+    nobody_waited(&summary);
+
+    // And when it is back it can do without the other one.
+    let config = network.layout.dir.join("controller-0/config.toml");
+    network.start_role("controller-0".into(), &config)?;
+    network.kill("controller-1").await?;
+    let summary = network.watch(&next, [45; 32]).await?;
+    assert_eq!((summary.played, summary.accepted), (3, 3), "{summary:?}");
     network.stop().await
 }
 

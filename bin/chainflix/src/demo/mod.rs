@@ -50,6 +50,7 @@ use viewer::{Sight, Viewer};
 /// Where the demo is when nothing else is asked for.
 pub const DATA: &str = "data/demo";
 const VALIDATORS: u16 = 4;
+const CONTROLLERS: u16 = 2;
 const PROVIDERS: u16 = 3;
 /// Most bytes each provider may use.
 const QUOTA_BYTES: u64 = 10_000_000_000;
@@ -129,6 +130,7 @@ impl Demo {
         }
         let plan = Plan {
             validators: VALIDATORS,
+            controllers: CONTROLLERS,
             providers: PROVIDERS,
             params: init::params(self.fast)?,
             ports: self.ports()?,

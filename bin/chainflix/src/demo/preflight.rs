@@ -175,7 +175,9 @@ mod tests {
 
     fn laid_out(ports: Ports, dir: &Path) -> Layout {
         let (params, keys) = (ProtocolParams::default(), KeyMode::Shared);
-        Plan { validators: 4, providers: 3, params, ports, quota_bytes: 1 << 30, keys }.write(dir, 0).unwrap()
+        Plan { validators: 4, controllers: 2, providers: 3, params, ports, quota_bytes: 1 << 30, keys }
+            .write(dir, 0)
+            .unwrap()
     }
 
     #[tokio::test]
@@ -204,7 +206,7 @@ mod tests {
         ports.sort_unstable();
         // The relay has one number for TCP and UDP.
         ports.dedup();
-        let inner = 28_000..28_000 + 4 + 3 + 3;
+        let inner = 28_000..28_000 + 4 + 4 + 3;
         assert_eq!(ports, [8080].into_iter().chain(8545..8549).chain(inner).collect::<Vec<_>>());
     }
 

@@ -64,7 +64,7 @@ impl Network {
         let certificate = network.dir().join("relay/data/relay-certificate.der");
         until("the relay's certificate", || certificate.is_file().then_some(()));
         network.serve("validator-0");
-        network.serve("controller");
+        network.serve("controller-0");
         network.endow();
         network.move_provider(&home, false);
         network.publish();
@@ -167,14 +167,14 @@ impl Network {
 
 /// A network's folder, changed as an operator would who spreads it over machines.
 fn lay_out(dir: &Path) {
-    let fixed = ["--validators", "1", "--providers", "2", "--fast", "20"];
+    let fixed = ["--validators", "1", "--controllers", "1", "--providers", "2", "--fast", "20"];
     let output = Command::new(CHAINFLIX).arg("init").arg(dir).args(fixed).output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    for name in ["validator-0", "relay", "controller", "provider-0", "gateway"] {
+    for name in ["validator-0", "relay", "controller-0", "provider-0", "gateway"] {
         let path = dir.join(name).join("config.toml");
         let config = fs::read_to_string(&path).unwrap().replace("127.0.0.1", SERVERS);
         let config = match name {
-            "controller" => config.replace("copies = 2", "copies = 1"),
+            "controller-0" => config.replace("copies = 2", "copies = 1"),
             "provider-0" => config.replace(&format!("listen = \"{SERVERS}:"), "listen = \"0.0.0.0:"),
             _ => config,
         };

@@ -53,7 +53,9 @@ async fn any_process_may_die_and_nothing_is_lost() {
     let demo = Demo::first(&data, &film(folder.path(), 12), &["--headless"]);
     await_more(&demo, 1).await;
 
-    for name in ["provider-0", "provider-1", "controller", "relay", "gateway", "validator-0", "validator-3"] {
+    for name in
+        ["provider-0", "provider-1", "controller-0", "controller-1", "relay", "gateway", "validator-0", "validator-3"]
+    {
         demo.kill_and_await(name).await;
         await_more(&demo, 2).await;
     }

@@ -50,7 +50,7 @@ async fn an_address_is_counted_by_and_written_nowhere() {
         assert!(!address.is_told(&told), "{address} is told over JSON-RPC");
     }
     let files = search::files(&data);
-    for part in ["views.redb", "plays.redb", "consensus", "chain", "logs", "provider-0", "controller", "gateway"] {
+    for part in ["views.redb", "plays.redb", "consensus", "chain", "logs", "provider-0", "controller-0", "gateway"] {
         assert!(files.iter().any(|file| file.to_string_lossy().contains(part)), "no file of {part} was searched");
     }
     let found = search::written(&files, &addresses);

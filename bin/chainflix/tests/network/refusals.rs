@@ -19,7 +19,7 @@ fn laid_out(folder: &Path) -> String {
     let output = run(&["init", &dir, "--web-port", "20080", "--rpc-port", "20545", "--inner-port", "20600", "--json"]);
     assert!(output.status.success());
     let said: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
-    assert_eq!(said["processes"].as_array().unwrap().len(), 10);
+    assert_eq!(said["processes"].as_array().unwrap().len(), 11);
     dir
 }
 
