@@ -11,12 +11,14 @@
 //! Both lines run side by side: a cell plays from its first verified fragment on.
 
 mod playback;
+mod room;
 
 pub use playback::{Playback, Progress, ViewError};
 
 use chainflix_primitives::{
     AccountAddress, AccountKey, BoxKey, Magnet, Manifest, ManifestError, NetworkGenesis, SignatureError,
 };
+use room::Room;
 use std::sync::Arc;
 
 /// One account that watches.
@@ -48,7 +50,7 @@ impl Viewer {
     /// Reads and checks the manifest of a film.
     pub fn film(self: &Arc<Self>, magnet: Magnet, manifest: &[u8]) -> Result<Film, ManifestError> {
         let manifest = Arc::new(Manifest::decode(manifest, &magnet)?);
-        Ok(Film { viewer: self.clone(), magnet, manifest })
+        Ok(Film { viewer: self.clone(), magnet, manifest, room: Room::default() })
     }
 }
 
@@ -58,6 +60,7 @@ pub struct Film {
     viewer: Arc<Viewer>,
     magnet: Magnet,
     manifest: Arc<Manifest>,
+    room: Room,
 }
 
 impl Film {
@@ -74,6 +77,6 @@ impl Film {
     /// Gets ready to fetch and watch one cell; `None` when the film has fewer.
     pub fn cell(&self, index: u32) -> Option<Playback> {
         let entry = self.manifest.cells.get(index as usize)?.clone();
-        Some(Playback::new(self.viewer.clone(), self.magnet, index, entry))
+        Some(Playback::new(self.viewer.clone(), self.magnet, index, entry, self.room.clone()))
     }
 }

@@ -1,6 +1,6 @@
 //! One cell on its way from providers to the screen.
 
-use crate::Viewer;
+use crate::{Viewer, room::Room};
 use chainflix_cell::{ChunkHashes, Delivery, DeliveryError, Keystream};
 use chainflix_primitives::{
     AnswerKey, BlockHash, CHUNK_BYTES, CellEntry, CellKey, DownloadKey, Evidence, Grant, GrantId, GrantRequest, Magnet,
@@ -99,6 +99,8 @@ pub struct Playback {
     layers: Vec<Magnet>,
     /// Verified sealed bytes from the start of the cell.
     sealed: Vec<u8>,
+    /// Where the memory for them comes from, and goes back to.
+    room: Room,
     /// The cell's chunk hashes, once a provider sent the right ones.
     hashes: Option<ChunkHashes>,
     underway: Option<Underway>,
@@ -109,7 +111,7 @@ pub struct Playback {
 }
 
 impl Playback {
-    pub(crate) fn new(viewer: Arc<Viewer>, magnet: Magnet, index: u32, entry: CellEntry) -> Self {
+    pub(crate) fn new(viewer: Arc<Viewer>, magnet: Magnet, index: u32, entry: CellEntry, room: Room) -> Self {
         let (underway, download_key, answer_key, cell_key, watch) = (None, None, None, None, None);
         let (layers, sealed, hashes) = (Vec::new(), Vec::new(), None);
         Self {
@@ -119,6 +121,7 @@ impl Playback {
             entry,
             layers,
             sealed,
+            room,
             hashes,
             underway,
             download_key,
@@ -171,6 +174,9 @@ impl Playback {
         let secret = ViewerSecret::from_bytes(secret);
         let key = secret.download_key();
         let delivery = Delivery::new(body.cell, body.size, body.from_byte, &key)?;
+        if self.sealed.capacity() == 0 {
+            self.sealed = self.room.take();
+        }
         // At once: a list that doubles has the whole cell copied again and again. At most CELL_BYTES_MAX, as just checked.
         self.sealed.reserve_exact((body.size - self.verified_end()) as usize);
         self.download_key = Some(key);
@@ -343,6 +349,12 @@ impl Playback {
         let signer = said.signer().ok();
         let known = signer.and_then(|signer| self.viewer.genesis.validator_index(&signer));
         known.map(|_| ()).ok_or(ViewError::NotAValidator { what })
+    }
+}
+
+impl Drop for Playback {
+    fn drop(&mut self) {
+        self.room.give(std::mem::take(&mut self.sealed));
     }
 }
 
