@@ -89,8 +89,7 @@ impl Uplink {
     pub async fn turn(&self, due: Instant, bytes: usize) {
         let Some(line) = &self.0 else { return };
         let (granted, turn) = oneshot::channel();
-        let now = Instant::now();
-        let due = due.clamp(now.checked_sub(HURRY).unwrap_or(now), now + HURRY);
+        let due = counted(due, Instant::now());
         // The queue ends with this.
         let _asked = line.turns.send(Turn { due, bytes: on_the_line(bytes), granted }).await;
         let _granted = turn.await;
@@ -101,6 +100,12 @@ impl Drop for Line {
     fn drop(&mut self) {
         self.queue.abort();
     }
+}
+
+/// What counts of when a turn is due, where it is asked for `now`: whoever fell behind by more than [`HURRY`] goes no more before
+/// the others than that, and whoever is ahead by more waits no longer.
+fn counted(due: Instant, now: Instant) -> Instant {
+    due.clamp(now.checked_sub(HURRY).unwrap_or(now), now + HURRY)
 }
 
 /// What `bytes` take of a line, with their headers.
@@ -269,6 +274,16 @@ mod tests {
         };
         assert_eq!([0, 1_000, 600_000, 2_000_000].map(of), [(FRAME_CHUNKS, usize::MAX), (1, 1), (1, 73), (4, 61)]);
         assert_eq!(of(1 << 30).0, FRAME_CHUNKS);
+    }
+
+    #[test]
+    fn an_hour_behind_counts_as_much_as_a_second() {
+        let (now, hour) = (Instant::now() + Duration::from_secs(7_200), Duration::from_secs(3_600));
+        for (due, as_if) in [(now - hour, now - HURRY), (now + hour, now + HURRY), (now + HURRY / 2, now + HURRY / 2)] {
+            assert_eq!(counted(due, now), as_if);
+        }
+        // So a newcomer that has waited for two seconds goes before somebody who fell behind for good.
+        assert!(counted(now, now) < counted(now - hour, now + 2 * HURRY));
     }
 
     #[test]

@@ -8,7 +8,7 @@
 //! the parts add up to the whole by construction and no order of plays gains more than a gwei. Within a play every role
 //! is rounded down and the creator takes the rest, absent roles included.
 
-use chainflix_primitives::{AccountAddress, ProviderShare, RewardSplit};
+use chainflix_primitives::{AccountAddress, PlayRecord, ProviderShare, RewardSplit};
 use std::collections::HashMap;
 
 /// Coins for one account.
@@ -52,6 +52,24 @@ pub struct WeightedPlay<'a> {
     pub cell_bytes: u64,
     /// Bit `v` says that validator `v`'s vote carried it.
     pub carriers: u128,
+}
+
+impl<'a> WeightedPlay<'a> {
+    /// What a slot records of a play, with what its votes gave it.
+    pub fn of(record: &'a PlayRecord, weight: u64, carriers: u128) -> Self {
+        let code = &record.code.body;
+        Self {
+            weight,
+            split: &code.split,
+            viewer: code.account,
+            creator: code.creator,
+            supervisor: code.supervisor,
+            activators: &code.activators,
+            providers: &record.providers,
+            cell_bytes: code.size,
+            carriers,
+        }
+    }
 }
 
 /// What one play paid, by role, in gwei. Adds up to the play's part of the reward.

@@ -146,20 +146,9 @@ impl ViewBlock {
 }
 
 fn shared<'a>(slot: &SlotPayload, record: &'a PlayRecord, index: u32) -> WeightedPlay<'a> {
-    let code = &record.code.body;
     let held = slot.votes.iter().filter(|vote| chainflix_primitives::slot::holds_true(&vote.held_true, index as usize));
-    WeightedPlay {
-        weight: 1,
-        split: &code.split,
-        viewer: code.account,
-        creator: code.creator,
-        supervisor: code.supervisor,
-        activators: &code.activators,
-        providers: &record.providers,
-        cell_bytes: code.size,
-        // Votes that the ledger took are of validators below 128.
-        carriers: held.fold(0, |bits, vote| bits | 1 << vote.validator),
-    }
+    // Votes that the ledger took are of validators below 128.
+    WeightedPlay::of(record, 1, held.fold(0, |bits, vote| bits | 1 << vote.validator))
 }
 
 fn summary_row(read: &ReadTransaction, number: u64) -> Result<Option<Summary>, StoreError> {

@@ -29,19 +29,7 @@ pub(super) fn parties<'a>(validators: &'a [AccountAddress], block: &'a PendingBl
 
 /// A play of `block` as it is shared.
 pub(super) fn weighted<'a>(block: &'a PendingBlock, play: &PendingPlay) -> WeightedPlay<'a> {
-    let record = block.record(play.index);
-    let code = &record.code.body;
-    WeightedPlay {
-        weight: play.weight,
-        split: &code.split,
-        viewer: code.account,
-        creator: code.creator,
-        supervisor: code.supervisor,
-        activators: &code.activators,
-        providers: &record.providers,
-        cell_bytes: code.size,
-        carriers: play.carriers,
-    }
+    WeightedPlay::of(block.record(play.index), play.weight, play.carriers)
 }
 
 /// Takes out what is due after `view_blocks` view blocks, oldest first, and adds it up by account.
