@@ -44,6 +44,9 @@ use tracing::{debug, warn};
 
 /// Play time of a cell: what comes late is judged by it. A shorter cell is only hurried less.
 const CELL_TIME: Duration = Duration::from_secs(60);
+/// Play time of a fragment: a player shows nothing of one before all of it is there. So two that began at once come one after the
+/// other, and not both half as fast.
+const FRAGMENT_TIME: Duration = Duration::from_secs(2);
 
 /// Why a delivery ended before its end, on our side.
 #[derive(Debug, thiserror::Error)]
@@ -73,6 +76,14 @@ pub(crate) struct DeliveryProtocol {
     pub clock: Clock,
     pub delivered_bytes: AtomicU64,
     pub receipts_signed: AtomicU64,
+}
+
+/// How long after a delivery's beginning what comes after its first `sent` bytes is due: when its fragment is played.
+fn due_after(sent: u64, cell_bytes: u64) -> Duration {
+    // No delivery begins for an empty cell.
+    let played = CELL_TIME.mul_f64(sent as f64 / cell_bytes.max(1) as f64);
+    let in_fragment = played.as_nanos() % FRAGMENT_TIME.as_nanos();
+    played - Duration::from_nanos(in_fragment as u64)
 }
 
 impl Protocol for DeliveryProtocol {
@@ -164,7 +175,7 @@ impl DeliveryProtocol {
         // The first frame is one chunk, so that the first picture is not kept waiting.
         let mut next = (sent.end < cell.size()).then(|| self.frame(&cell, &keystream, sent.clone(), 1));
         while let Some(frame) = next {
-            let due = began + CELL_TIME.mul_f64((sent.end - from) as f64 / cell.size() as f64);
+            let due = began + due_after(sent.end - from, cell.size());
             let (bytes, after) = frame.await??;
             let chunks = self.uplink.frame_chunks();
             next = (after.end < cell.size()).then(|| self.frame(&cell, &keystream, after.clone(), chunks));
@@ -281,5 +292,17 @@ struct Sent {
 impl Sent {
     fn digest(&self) -> Digest {
         Digest(self.hasher.finalize().into())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_fragment_is_due_as_a_whole() {
+        let due_s = |sent| due_after(sent, 60_000).as_secs_f64();
+        assert_eq!([0, 1_999, 2_000, 3_999, 59_999].map(due_s), [0.0, 0.0, 2.0, 2.0, 58.0]);
+        assert_eq!(due_after(0, 0), Duration::ZERO);
     }
 }

@@ -12,6 +12,9 @@ use std::{
     },
 };
 
+/// How long a controller's answer counts, and how long one that says nothing is waited for: several heartbeats.
+const ANSWER_MS: u64 = 60_000;
+
 /// Shared by all that ask whether to begin something.
 #[derive(Debug)]
 pub(crate) struct Duty {
@@ -29,14 +32,16 @@ struct Wish {
     leaving: bool,
     /// Grows with every change of mind: what a controller answered to an earlier wish says nothing about this one.
     number: u64,
-    /// How many cells each controller says are needed yet.
-    needed: HashMap<NodeId, u64>,
+    /// Since when.
+    since_ms: u64,
+    /// How many cells each controller says are needed yet, and when it said so.
+    needed: HashMap<NodeId, (u64, u64)>,
 }
 
 impl Duty {
     /// `leaving` is what the owner wished before the last restart.
     pub fn new(quiet_hours: Option<QuietHours>, controllers: Vec<NodeId>, leaving: bool, clock: Clock) -> Self {
-        let wish = Mutex::new(Wish { leaving, ..Wish::default() });
+        let wish = Mutex::new(Wish { leaving, since_ms: clock.now_ms(), ..Wish::default() });
         Self { quiet_hours, controllers, wish, unable: AtomicBool::new(false), clock }
     }
 
@@ -55,9 +60,9 @@ impl Duty {
 
     /// The owner wants to leave, or to stay after all.
     pub fn set_leaving(&self, leaving: bool) {
-        let mut wish = self.wish();
+        let (mut wish, since_ms) = (self.wish(), self.clock.now_ms());
         if wish.leaving != leaving {
-            *wish = Wish { leaving, number: wish.number + 1, needed: HashMap::new() };
+            *wish = Wish { leaving, number: wish.number + 1, since_ms, needed: HashMap::new() };
         }
     }
 
@@ -74,22 +79,25 @@ impl Duty {
 
     /// A controller's answer to the heartbeat of a provider that leaves, by the wish of that number.
     pub fn heard(&self, controller: NodeId, number: u64, needed: Option<u64>) {
-        let mut wish = self.wish();
+        let (mut wish, now_ms) = (self.wish(), self.clock.now_ms());
         if wish.number != number {
             return;
         }
         match needed {
-            Some(cells) => _ = wish.needed.insert(controller, cells),
+            Some(cells) => _ = wish.needed.insert(controller, (cells, now_ms)),
             None => _ = wish.needed.remove(&controller),
         }
     }
 
-    /// The most that any controller says; `None` until all of them have said it, and for who stays.
+    /// The most that any controller says; `None` for who stays, and until all have said it. Each has the whole picture, so one that
+    /// is silent for a minute is not waited for any longer: as long as another one answers.
     pub fn needed_cells(&self) -> Option<u64> {
-        let wish = self.wish();
-        let said: Option<Vec<u64>> =
-            self.controllers.iter().map(|controller| wish.needed.get(controller).copied()).collect();
-        said.filter(|_| wish.leaving)?.into_iter().max()
+        let (wish, now_ms) = (self.wish(), self.clock.now_ms());
+        let is_young = |ms: u64| now_ms.saturating_sub(ms) < ANSWER_MS;
+        let answer = |controller| wish.needed.get(controller).filter(|(_, said_ms)| is_young(*said_ms));
+        let said: Vec<u64> = self.controllers.iter().filter_map(answer).map(|(cells, _)| *cells).collect();
+        let is_waited_for = is_young(wish.since_ms) && said.len() < self.controllers.len();
+        said.into_iter().max().filter(|_| wish.leaving && !is_waited_for)
     }
 
     fn wish(&self) -> MutexGuard<'_, Wish> {
@@ -127,6 +135,31 @@ mod tests {
         assert_eq!(duty.needed_cells(), None, "the other one has not said anything");
         duty.heard(controllers[1], wish, Some(0));
         assert_eq!(duty.needed_cells(), Some(3));
+        duty.heard(controllers[0], wish, Some(0));
+        assert_eq!(duty.needed_cells(), Some(0));
+    }
+
+    #[test]
+    fn a_dead_controller_keeps_nobody() {
+        let (now_ms, controllers) = (Arc::new(AtomicU64::new(5_000)), vec![NodeId([1; 32]), NodeId([2; 32])]);
+        let duty = Duty::new(None, controllers.clone(), false, Clock::by_hand(now_ms.clone()));
+        duty.set_leaving(true);
+        let wish = duty.leaving().unwrap();
+        // One answers every ten seconds. The other one says once that much is needed, and dies.
+        duty.heard(controllers[1], wish, Some(9));
+        for since_ms in (0..=100_000).step_by(10_000) {
+            now_ms.store(5_000 + since_ms, Ordering::Relaxed);
+            duty.heard(controllers[0], wish, Some(0));
+            assert_eq!(duty.needed_cells(), Some(if since_ms < ANSWER_MS { 9 } else { 0 }), "after {since_ms} ms");
+        }
+        // Nor does one that never answered, once the wish is a minute old; but somebody must have.
+        duty.set_leaving(false);
+        duty.set_leaving(true);
+        let wish = duty.leaving().unwrap();
+        duty.heard(controllers[0], wish, Some(0));
+        assert_eq!(duty.needed_cells(), None);
+        now_ms.fetch_add(ANSWER_MS, Ordering::Relaxed);
+        assert_eq!(duty.needed_cells(), None, "both are silent");
         duty.heard(controllers[0], wish, Some(0));
         assert_eq!(duty.needed_cells(), Some(0));
     }

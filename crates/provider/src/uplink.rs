@@ -5,7 +5,7 @@
 //! ```
 //!
 //! One limit for all deliveries together (the generic cell rate algorithm, by `governor`), and one queue before it. A
-//! frame is due when its minute would be played, had its viewer begun to watch when it asked: so the first picture of one
+//! frame is due when its fragment would be played, had its viewer begun to watch when it asked: so the first picture of one
 //! goes before what another has to spare, and everybody is equally far ahead. That counts for a second either way and no
 //! more: a viewer that hears nothing for long goes elsewhere. In quiet hours no delivery begins and nothing
 //! is stored; what runs ends. Without a limit there is no queue: then the line is shared by whoever is below us.

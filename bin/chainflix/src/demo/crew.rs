@@ -204,9 +204,13 @@ pub async fn end(mut child: Child) {
     }
 }
 
+/// What runs here, also after its file was replaced by a new build: the processes of one demo are of one version.
+const THIS_PROGRAM: &str = "/proc/self/exe";
+
 /// A command of this same binary whose process cannot outlive this one.
 pub fn command() -> Result<Command> {
-    let mut command = Command::new(env::current_exe().context("this program does not find itself")?);
+    let program = env::current_exe().context("this program does not find itself")?;
+    let mut command = Command::new(if program.is_file() { program } else { THIS_PROGRAM.into() });
     command.stdin(Stdio::piped()).kill_on_drop(true).process_group(0);
     Ok(command)
 }
