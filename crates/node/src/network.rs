@@ -130,6 +130,9 @@ pub enum LayoutError {
     /// A configuration that is not what its place says.
     #[error("{} is not the configuration of a {role}", path.display())]
     OtherRole { path: PathBuf, role: &'static str },
+    /// An earlier version called the folders otherwise.
+    #[error("the network in {} was laid out by an earlier version: begin a new one in another folder", dir.display())]
+    Older { dir: PathBuf },
     /// Too few processes.
     #[error(
         "a network needs at least one validator, one controller and as many providers as copies; asked for {validators}, \
@@ -350,6 +353,9 @@ impl Layout {
         let RoleConfig::Gateway(gateway) = RoleConfig::read(&path)? else {
             return Err(LayoutError::OtherRole { path, role: "gateway" });
         };
+        if !dir.join("controller-0").is_dir() {
+            return Err(LayoutError::Older { dir: dir.to_owned() });
+        }
         let missing = || LayoutError::OtherRole { path: path.clone(), role: "gateway with a controller and a relay" };
         if gateway.controllers.is_empty() {
             return Err(missing());
@@ -449,6 +455,10 @@ mod tests {
         assert_eq!(relay.rpcs, written.rpcs);
         assert_eq!(Layout::open(folder.path()).unwrap().genesis, written.genesis);
         assert!(plan.write(folder.path(), 0).is_err(), "keys are never overwritten");
+        let (named, before) = (folder.path().join("controller-0"), folder.path().join("controller"));
+        fs::rename(&named, &before).unwrap();
+        assert!(matches!(Layout::open(folder.path()), Err(LayoutError::Older { .. })));
+        fs::rename(&before, &named).unwrap();
         let ports: Vec<_> = written.processes.iter().map(|(_, config)| fs::read_to_string(config).unwrap()).collect();
         assert!(ports.iter().all(|text| !text.contains(&folder.path().display().to_string())), "can be moved");
     }
