@@ -2,12 +2,16 @@
 
 use super::*;
 
+/// Two providers with the same cell, and one with an empty disk.
+fn with_two_copies() -> Census {
+    let mut census = census();
+    (1..=3).for_each(|number| enter(&mut census, number, if number < 3 { &[1] } else { &[] }, 0));
+    census
+}
+
 #[test]
 fn a_short_cell_is_copied_once_and_from_the_living() {
-    let mut census = census();
-    enter(&mut census, 1, &[1], 0);
-    enter(&mut census, 2, &[1], 0);
-    enter(&mut census, 3, &[], 0);
+    let mut census = with_two_copies();
     assert_eq!(copies(&mut census, 1), []);
     for number in [2, 3] {
         beat(&mut census, number, 1, 15_000).unwrap();
@@ -131,10 +135,7 @@ fn what_only_a_leaving_provider_has_is_copied_too() {
 
 #[test]
 fn who_is_quiet_counts_and_is_left_in_peace() {
-    let mut census = census();
-    enter(&mut census, 1, &[1], 0);
-    enter(&mut census, 2, &[1], 0);
-    enter(&mut census, 3, &[], 0);
+    let mut census = with_two_copies();
     assert_eq!(beat_as(&mut census, 1, 1, ProviderMode::Quiet, 1), Ok(None));
     assert_eq!(sources(&census, 1), [node(2)]);
     assert_eq!(copies(&mut census, 1), [], "its copy is there");
