@@ -601,6 +601,20 @@ mod tests {
     }
 
     #[test]
+    fn the_next_cell_takes_the_memory_of_the_last_one() {
+        let mut stage = stage();
+        let room = stage.playback.room.clone();
+        room.give(Vec::with_capacity(2 * PLAIN));
+        stage.playback.begin_delivery(&stage.grant()).unwrap();
+        stage.playback.push(&stage.stream(0)).unwrap();
+        assert_eq!(room.take().capacity(), 0, "it is in use");
+        assert!(stage.playback.sealed.capacity() >= 2 * PLAIN);
+        drop(stage);
+        let left = room.take();
+        assert!(left.is_empty() && left.capacity() >= 2 * PLAIN);
+    }
+
+    #[test]
     fn grants_and_play_codes_of_strangers_are_refused() {
         let mut stage = stage();
         let stranger = AccountKey::from_bytes(&[99; 32]).unwrap();
