@@ -91,6 +91,7 @@ impl Film {
             play_time_ms: shape.play_ms(),
             tracks: vec![track],
             cells,
+            parity: Vec::new(),
         };
         Ok(Self { magnet: manifest.magnet(), manifest, sealed, video })
     }

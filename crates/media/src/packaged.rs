@@ -64,6 +64,7 @@ impl Packaged {
             play_time_ms: self.play_time_ms,
             tracks: self.tracks.clone(),
             cells: self.cells.iter().zip(sealed).map(entry).collect(),
+            parity: Vec::new(),
         };
         manifest.check()?;
         Ok(manifest)

@@ -9,6 +9,7 @@
 //! | [`account`] | [`AccountAddress`], [`AccountKey`], [`Signature`], [`Signed`] |
 //! | [`secret`] | [`NetworkSecret`], [`VideoSecret`], [`CellKey`], [`DownloadKey`], sealed boxes |
 //! | [`manifest`] | [`Manifest`]: the video information behind a Magnet |
+//! | [`stripe`] | [`Stripe`](stripe::Stripe): four cells of a film that share parity |
 //! | [`genesis`] | [`NetworkGenesis`], [`ProtocolParams`]: what all nodes agree on before the first block |
 //! | [`message`] | grants, play requests, PlayCodes, receipts, Play Data |
 //! | [`slot`] | slot proposals, votes, and the view payload of a block |
@@ -26,6 +27,7 @@ pub mod manifest;
 pub mod message;
 pub mod secret;
 pub mod slot;
+pub mod stripe;
 
 pub use account::{AccountAddress, AccountKey, Signable, Signature, SignatureError, Signed};
 pub use address::AddressRange;

@@ -4,7 +4,10 @@
 //! from a stranger is believed only after [`Manifest::decode`] checked it: sizes, order and offsets hold, so that no
 //! later code has to doubt them.
 
-use crate::{AccountAddress, CELL_BYTES_MAX, CHUNK_BYTES, CellId, Magnet};
+use crate::{
+    AccountAddress, CELL_BYTES_MAX, CHUNK_BYTES, CellId, Magnet,
+    stripe::{STRIPE_CELLS, STRIPE_PARITY, Stripe},
+};
 use borsh::{BorshDeserialize, BorshSerialize};
 use serde::{Deserialize, Serialize};
 
@@ -35,6 +38,9 @@ pub struct Manifest {
     pub tracks: Vec<Track>,
     /// The cells, in playing order.
     pub cells: Vec<CellEntry>,
+    /// The parity cells of each stripe of [`Self::stripes`]; none at all where the creator made none, and the film is
+    /// always kept as copies.
+    pub parity: Vec<[CellId; STRIPE_PARITY]>,
 }
 
 /// What a track carries.
@@ -118,6 +124,9 @@ pub enum ManifestError {
     /// The cells are not as long together as the video says it is.
     #[error("the cells last {cells_ms} ms together, the video says {play_time_ms} ms")]
     PlayTime { cells_ms: u64, play_time_ms: u64 },
+    /// Parity is listed for all stripes or for none.
+    #[error("the manifest lists parity for {listed} of {stripes} stripes; allowed are all or none")]
+    Parity { listed: usize, stripes: usize },
 }
 
 impl Manifest {
@@ -166,7 +175,16 @@ impl Manifest {
         if at_ms != self.play_time_ms {
             return Err(ManifestError::PlayTime { cells_ms: at_ms, play_time_ms: self.play_time_ms });
         }
+        let (listed, stripes) = (self.parity.len(), self.cells.len() / STRIPE_CELLS);
+        if listed != 0 && listed != stripes {
+            return Err(ManifestError::Parity { listed, stripes });
+        }
         Ok(())
+    }
+
+    /// The stripes that its cells form, with or without parity.
+    pub fn stripes(&self) -> Vec<Stripe> {
+        Stripe::of(&self.cells.iter().map(|cell| cell.size).collect::<Vec<u64>>())
     }
 
     /// The cell that holds media time `at_ms`; the last one for any later time.
@@ -221,6 +239,7 @@ mod tests {
             play_time_ms: 90_000,
             tracks: vec![track(TrackKind::Video, "video/mp4"), track(TrackKind::Audio, "audio/mp4")],
             cells: vec![cell(0, 60_000), cell(60_000, 30_000)],
+            parity: Vec::new(),
         }
     }
 
@@ -254,6 +273,8 @@ mod tests {
         assert!(matches!(refused(|m| m.play_time_ms += 1), ManifestError::PlayTime { .. }));
         assert!(matches!(refused(|m| m.title.clear()), ManifestError::OutOfRange { .. }));
         assert!(matches!(refused(|m| m.cells.clear()), ManifestError::OutOfRange { .. }));
+        let parity = |m: &mut Manifest| m.parity.push([CellId([3; 32]); STRIPE_PARITY]);
+        assert!(matches!(refused(parity), ManifestError::Parity { listed: 1, stripes: 0 }));
     }
 
     #[test]

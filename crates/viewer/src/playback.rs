@@ -409,6 +409,7 @@ mod tests {
             play_time_ms: 60_000,
             tracks: vec![track],
             cells: vec![entry],
+            parity: Vec::new(),
         };
         let genesis = NetworkGenesis {
             chain_id: 1,

@@ -48,6 +48,7 @@ fn view() -> Value {
         play_time_ms: 60_000,
         tracks: vec![track],
         cells: vec![entry],
+        parity: Vec::new(),
     };
     let now_ms = genesis.genesis_time_ms + 5_000;
 

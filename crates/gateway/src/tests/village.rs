@@ -117,6 +117,7 @@ pub fn manifest() -> Manifest {
             duration_ms: 1_000,
             fragments: vec![Fragment { track: 0, size: 20, start_ms: 0 }],
         }],
+        parity: Vec::new(),
     }
 }
 
