@@ -1,7 +1,7 @@
 //! What the chain has to say, as a controller needs it.
 
 use chainflix_overlay::control::{ControlRefusal, ProviderCard};
-use chainflix_placement::Region;
+use chainflix_placement::{Region, StripeCells};
 use chainflix_primitives::{AccountAddress, BlockHash, CellId, Grant, GrantRequest, Magnet, Signed};
 use futures::future::BoxFuture;
 use std::error::Error;
@@ -24,6 +24,8 @@ pub struct RegisteredFilm {
     pub home: Region,
     /// Its cells, in playing order.
     pub cells: Vec<RegisteredCell>,
+    /// Its stripes; none where its creator listed no parity.
+    pub stripes: Vec<StripeCells>,
 }
 
 /// Why the chain's answer is no answer.

@@ -8,7 +8,7 @@ use crate::{
     memory::Memory,
     registry::Registry,
     serve::ControlProtocol,
-    work::Worker,
+    work::{AtATime, Worker},
 };
 use chainflix_overlay::{Clock, Dialer, Protocol};
 use chainflix_primitives::NodeId;
@@ -31,6 +31,8 @@ pub struct ControllerConfig {
     pub sources_max: usize,
     /// Copies that are made at a time, about.
     pub copies_max: usize,
+    /// Stripes that are mended at a time; each takes a few MiB of memory.
+    pub rebuilds_max: usize,
     /// Audits at a time.
     pub audits_max: usize,
     /// Time between looks at who is silent, what is short and what is too much.
@@ -53,6 +55,7 @@ impl Default for ControllerConfig {
             uploads_max: 16,
             sources_max: 1024,
             copies_max: 16,
+            rebuilds_max: 2,
             audits_max: 64,
             plan_every: Duration::from_secs(2),
             chain_every: Duration::from_secs(5),
@@ -76,26 +79,27 @@ pub struct ControllerStatus {
 /// A running controller. Dropping it stops its tasks, as a kill would; [`Self::stop`] writes down first what it shall remember.
 /// Serving ends with the overlay's `Serving`.
 pub struct Controller {
-    protocol: Arc<ControlProtocol>,
+    pub(crate) protocol: Arc<ControlProtocol>,
     registry: JoinHandle<()>,
     memory: Option<Memory>,
     tasks: JoinSet<()>,
 }
 
 impl Controller {
-    /// Starts with an empty census, and with the trust that was kept; providers fill it.
+    /// Starts with an empty census, and with what was remembered; providers fill it.
     ///
     /// To be reached, hand [`Self::protocols`] to the overlay.
     pub fn start(config: ControllerConfig, dialer: Dialer, authority: Arc<dyn Authority>) -> Self {
         let mut memory = config.memory;
-        let trust = memory.as_mut().map(Memory::take_trust).unwrap_or_default();
-        let (registry, task) = Registry::start(config.census, trust, config.clock.clone());
+        let before = memory.as_mut().map(Memory::take).unwrap_or_default();
+        let (registry, task) = Registry::start(config.census, before, config.clock.clone());
         let mut tasks = JoinSet::new();
         if let Some(memory) = memory.clone() {
             tasks.spawn(memory.keep(registry.clone(), config.keep_every));
         }
+        let most = AtATime { copies: config.copies_max, rebuilds: config.rebuilds_max, audits: config.audits_max };
         let worker = Worker { registry: registry.clone(), dialer: dialer.clone(), clock: config.clock.clone() };
-        tasks.spawn(worker.run(config.plan_every, config.copies_max, config.audits_max));
+        tasks.spawn(worker.run(config.plan_every, most));
         let watcher = Watcher { registry: registry.clone(), authority: authority.clone() };
         tasks.spawn(watcher.run(config.chain_every));
         let gossip = Gossip::start(&config.others, &dialer, config.clock.clone(), &mut tasks);

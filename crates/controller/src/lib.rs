@@ -6,11 +6,12 @@
 //! chain ───── films, seed ──────────▶ └──────────┘
 //! publisher ─ upload ─▶ admitted? ─▶ place ─▶ providers (store/1), at once and side by side ─▶ stored on N disks
 //! worker ──── orders? ─▶ copies: read from one holder, put onto another; deletions of surplus
+//!                        stripes: four pieces of a film that few watch give those that are missing
 //!             audits? ─▶ a chunk that a provider says it holds, checked against the cell's name ─▶ trust
 //! viewer ──── find source ─▶ cell of the film? ─▶ who holds it? ─▶ a validator draws one: grant ─▶ counted as demand
 //! ```
 //!
-//! Only trust is persistent ([`Memory`]): what else a controller knows it is told again by providers that notice it was gone. So
+//! Only trust, and which films are quiet, is persistent ([`Memory`]): what else a controller knows it is told again by providers that notice it was gone. So
 //! several controllers can serve one network, each with its own view: providers tell all of them the same, what they tell one is
 //! passed on to the others, all draw by the same seed, and they take turns to delete. What goes where is decided in `chainflix_placement`; [`Census`]
 //! turns what providers, publishers, viewers and the chain say into its events. Both are pure: no clock, no socket, time is an
@@ -26,6 +27,7 @@ mod controller;
 mod copy;
 mod gossip;
 mod memory;
+mod rebuild;
 mod registry;
 mod serve;
 mod source;
@@ -34,9 +36,9 @@ mod work;
 
 pub use authority::{Authority, AuthorityError, RegisteredCell, RegisteredFilm};
 pub use census::{Audit, AuditRules, Census, CensusConfig, CensusError, CensusStatus, Orders, Placing, Turns};
-pub use chainflix_placement::Region;
+pub use chainflix_placement::{Region, StripeCells};
 pub use controller::{Controller, ControllerConfig, ControllerStatus};
-pub use memory::{KnownProvider, Memory, MemoryError, Trust, TrustError};
+pub use memory::{KnownProvider, Memory, MemoryError, Remembered, RememberedError};
 
 #[cfg(test)]
 mod tests;

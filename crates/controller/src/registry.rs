@@ -6,7 +6,7 @@
 use crate::{
     book::AddressBook,
     census::{Census, CensusConfig},
-    memory::Trust,
+    memory::Remembered,
 };
 use chainflix_overlay::Clock;
 use chainflix_primitives::BlockHash;
@@ -47,10 +47,10 @@ pub(crate) struct Stopped;
 
 impl Registry {
     /// Starts the task with what is known from before; it ends with the last sender, or when the handle is aborted.
-    pub(crate) fn start(config: CensusConfig, trust: Trust, clock: Clock) -> (Self, JoinHandle<()>) {
+    pub(crate) fn start(config: CensusConfig, before: Remembered, clock: Clock) -> (Self, JoinHandle<()>) {
         let (steps, mut mailbox) = mpsc::channel::<Step>(MAILBOX);
         let mut state = State { census: Census::new(config, clock.now_ms()), book: AddressBook::default(), seed: None };
-        state.census.recall(trust, clock.now_ms());
+        state.census.recall(before, clock.now_ms());
         let task = tokio::spawn(async move {
             while let Some(step) = mailbox.recv().await {
                 step(&mut state, clock.now_ms());

@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! tick, or a copy ended ─▶ registry: time passes, orders ─▶ copies: each waits for its start ─▶ get, put
+//!                                                       ├▶ stripes: the same ─▶ get four, put what is missing
 //!                                                       ├▶ deletions: still a surplus? ─▶ delete
 //!                                                       └▶ audits: show ─▶ right, wrong, or not in time
 //! ```
@@ -12,10 +13,14 @@
 use crate::{
     audit,
     copy::{self, CopyJob},
+    rebuild,
     registry::Registry,
 };
 use chainflix_overlay::{Clock, Dialer, control::HeldCell, store::delete_cell};
-use chainflix_placement::{repair::CopyOrder, trim::DropOrder};
+use chainflix_placement::{
+    repair::{CopyOrder, RebuildOrder},
+    trim::DropOrder,
+};
 use std::time::Duration;
 use tokio::{
     task::JoinSet,
@@ -25,6 +30,14 @@ use tracing::{info, warn};
 
 /// How long a copy that failed keeps its place among those that are made at a time.
 const FAILED_PAUSE: Duration = Duration::from_secs(1);
+
+/// How much of a kind is done at a time.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct AtATime {
+    pub copies: usize,
+    pub rebuilds: usize,
+    pub audits: usize,
+}
 
 /// What a worker works with.
 #[derive(Clone)]
@@ -36,8 +49,9 @@ pub(crate) struct Worker {
 
 impl Worker {
     /// Asks for orders and carries them out until it is aborted.
-    pub(crate) async fn run(self, every: Duration, copies_max: usize, audits_max: usize) {
-        let (mut copying, mut dropping, mut auditing) = (JoinSet::new(), JoinSet::new(), JoinSet::new());
+    pub(crate) async fn run(self, every: Duration, most: AtATime) {
+        let (mut copying, mut rebuilding) = (JoinSet::new(), JoinSet::new());
+        let (mut dropping, mut auditing) = (JoinSet::new(), JoinSet::new());
         let mut ticks = interval(every);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
@@ -45,16 +59,19 @@ impl Worker {
                 _ = ticks.tick() => {}
                 // A copy that ended makes room for the next one at once.
                 Some(_) = copying.join_next() => {}
+                Some(_) = rebuilding.join_next() => {}
                 Some(_) = dropping.join_next() => {}
             }
             while auditing.try_join_next().is_some() {}
-            let free = copies_max.saturating_sub(copying.len());
-            let unasked = audits_max.saturating_sub(auditing.len());
+            let copies = most.copies.saturating_sub(copying.len());
+            let rebuilds = most.rebuilds.saturating_sub(rebuilding.len());
+            let audits = most.audits.saturating_sub(auditing.len());
             let ordered = self.registry.step(move |state, now_ms| {
                 state.census.tick(now_ms);
                 // What is ordered without a seed would differ from controller to controller.
                 let Some(seed) = state.seed else { return Default::default() };
-                (state.census.orders(now_ms, &seed, free), state.census.audits(now_ms, &seed, unasked))
+                let orders = state.census.orders(now_ms, &seed, copies, rebuilds);
+                (orders, state.census.audits(now_ms, &seed, audits))
             });
             let Ok((orders, audits)) = ordered.await else { return };
             for audit in audits {
@@ -62,6 +79,9 @@ impl Worker {
             }
             for order in orders.copies {
                 copying.spawn(self.clone().copy(order));
+            }
+            for order in orders.rebuilds {
+                rebuilding.spawn(self.clone().rebuild(order));
             }
             if dropping.is_empty() && !orders.drops.is_empty() {
                 dropping.spawn(self.clone().delete(orders.drops));
@@ -79,10 +99,17 @@ impl Worker {
         }
     }
 
+    async fn rebuild(self, order: RebuildOrder) {
+        sleep(Duration::from_millis(order.start_ms.saturating_sub(self.clock.now_ms()))).await;
+        if !rebuild::run(&self.registry, &self.dialer, order).await {
+            sleep(FAILED_PAUSE).await;
+        }
+    }
+
     async fn delete(self, orders: Vec<DropOrder>) {
-        for DropOrder { cell, node } in orders {
+        for order @ DropOrder { cell, node } in orders {
             // Others may have lost theirs while we were busy.
-            let may_drop = self.registry.step(move |state, now_ms| state.census.may_drop(&cell, now_ms)).await;
+            let may_drop = self.registry.step(move |state, now_ms| state.census.may_drop(&order, now_ms)).await;
             if may_drop != Ok(true) {
                 continue;
             }

@@ -173,10 +173,14 @@ pub struct ControllerConfig {
     /// fewer than two copies are at providers that are heard never wait.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub patience_s: Option<u32>,
+    /// How long a film must have been watched by five at a time at most before it is kept as stripes instead of copies, in
+    /// seconds; a year where nothing is said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cold_after_s: Option<u64>,
     /// The other controllers of the network: all tell each other what providers say, and take turns to delete what is too much.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub other_controllers: Vec<ControllerAt>,
-    /// Folder of what it remembers over a restart: how far it trusts which provider.
+    /// Folder of what it remembers over a restart: how far it trusts which provider, and which films few watch.
     #[serde(default = "state_folder")]
     pub state: PathBuf,
     /// Its place in the overlay.
@@ -454,7 +458,8 @@ impl RelayConfig {
 impl ControllerConfig {
     /// The only controller of a network, with its state beside its configuration.
     pub fn new(rpcs: Vec<String>, copies: u32, overlay: OverlayConfig) -> Self {
-        Self { rpcs, copies, patience_s: None, other_controllers: Vec::new(), state: state_folder(), overlay }
+        let (other_controllers, state) = (Vec::new(), state_folder());
+        Self { rpcs, copies, patience_s: None, cold_after_s: None, other_controllers, state, overlay }
     }
 }
 

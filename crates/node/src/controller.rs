@@ -4,10 +4,14 @@ use crate::{config::ControllerConfig, overlay, role::Shutdown};
 use anyhow::{Context as _, Result};
 use chainflix_contracts::{IRegistry, REGISTRY_ADDRESS, SolCall};
 use chainflix_controller::{
-    Authority, AuthorityError, CensusConfig, Controller, Memory, Region, RegisteredCell, RegisteredFilm, Turns,
+    Authority, AuthorityError, CensusConfig, Controller, Memory, Region, RegisteredCell, RegisteredFilm, StripeCells,
+    Turns,
 };
 use chainflix_overlay::{ServeLimits, control::ProviderCard};
-use chainflix_primitives::{AccountAddress, BlockHash, Grant, GrantRequest, Magnet, Manifest, NodeId, Signed};
+use chainflix_primitives::{
+    AccountAddress, BlockHash, CellId, Grant, GrantRequest, Magnet, Manifest, NodeId, Signed,
+    stripe::{STRIPE_PARITY, Stripe},
+};
 use chainflix_rpc::{
     Client, ClientError,
     client::CallRequest,
@@ -40,6 +44,9 @@ pub(crate) async fn run(config: ControllerConfig, mut shutdown: Shutdown) -> Res
     let mut census = CensusConfig { place_key: rand::random(), turns, ..CensusConfig::with_copies(copies) };
     if let Some(patience_s) = config.patience_s {
         census.reputation.patience.lost_after_ms = u64::from(patience_s) * 1_000;
+    }
+    if let Some(cold_after_s) = config.cold_after_s {
+        census.cold.after_ms = cold_after_s.saturating_mul(1_000);
     }
     if !others.is_empty() {
         census.repair.grace_ms = OTHERS_GRACE_MS;
@@ -113,6 +120,17 @@ impl Chain {
     }
 }
 
+/// The stripes that a film's creator listed parity for.
+fn stripes(manifest: &Manifest) -> Vec<StripeCells> {
+    // The manifest was checked: its stripes are of its own cells, and no longer than a cell may be.
+    let stripe = |(stripe, parity): (Stripe, &[CellId; STRIPE_PARITY])| StripeCells {
+        cells: stripe.cells.map(|number| manifest.cells[number as usize].id),
+        parity: *parity,
+        parity_bytes: stripe.parity_bytes as u32,
+    };
+    manifest.stripes().into_iter().zip(&manifest.parity).map(stripe).collect()
+}
+
 /// A country of the registry; zeros are none.
 fn region(country: &[u8]) -> Region {
     let letters = std::str::from_utf8(country).unwrap_or_default();
@@ -146,7 +164,7 @@ impl Authority for Chain {
             let Some(manifest) = self.manifest(magnet).await? else { return Ok(None) };
             let cells = manifest.cells.iter().map(|cell| RegisteredCell { cell: cell.id, size: cell.size });
             let cells = cells.collect();
-            Ok(Some(RegisteredFilm { magnet, home: self.home(magnet).await?, cells }))
+            Ok(Some(RegisteredFilm { magnet, home: self.home(magnet).await?, cells, stripes: stripes(&manifest) }))
         }
         .boxed()
     }

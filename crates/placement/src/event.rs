@@ -5,7 +5,10 @@
 
 use crate::{Country, PlaceTag, Region};
 use borsh::{BorshDeserialize, BorshSerialize};
-use chainflix_primitives::{AccountAddress, CellId, Magnet, NodeId};
+use chainflix_primitives::{
+    AccountAddress, CellId, Magnet, NodeId,
+    stripe::{STRIPE_CELLS, STRIPE_PARITY},
+};
 
 /// A provider as it presents itself.
 #[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
@@ -40,6 +43,17 @@ pub struct Held {
     pub size: u32,
 }
 
+/// Four cells of a film and the six parity cells that protect them.
+#[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+pub struct StripeCells {
+    /// The cells, in the order in which they are coded.
+    pub cells: [CellId; STRIPE_CELLS],
+    /// Their parity cells, in the order of the manifest.
+    pub parity: [CellId; STRIPE_PARITY],
+    /// Bytes of each parity cell.
+    pub parity_bytes: u32,
+}
+
 /// How far a provider is trusted. [`Reputation`](crate::reputation::Reputation) decides it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
 pub enum Standing {
@@ -57,7 +71,7 @@ pub enum Standing {
 /// How many copies of each cell of a film there should be.
 #[derive(Clone, Debug, Default, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
 pub struct Wants {
-    /// In all; never fewer than the picture's floor.
+    /// In all. Fewer than the floor are as many as the floor, where it applies.
     pub total: u8,
     /// In single regions; those beyond [`WANTED_REGIONS_MAX`] are not looked at.
     pub regional: Vec<(Region, u8)>,
@@ -98,6 +112,10 @@ pub enum Event {
     /// A provider is silent: nobody is sent there, and its copies count for the floor until it is lost
     /// ([`patience`](crate::patience)). Of one that is lost already it changes nothing.
     Silent(NodeId),
+    /// The stripes of a film that is known. Those with a cell or parity cell of another film or stripe are left out.
+    Striped { magnet: Magnet, stripes: Vec<StripeCells> },
+    /// A film is kept as stripes from now on, or as copies again. Nobody wants more of it until the next [`Event::Wanted`].
+    Coded { magnet: Magnet, coded: bool },
 }
 
 /// Events with their times, in milliseconds: all that decisions depend on, next to their rules and seeds.

@@ -15,6 +15,7 @@
 //! | [`picture`] | who is there, who holds what, which cells lack copies: a fold over [`Event`]s |
 //! | [`choose`], [`newcomer`] | who gets a copy, and what an empty disk gets |
 //! | [`demand`]: [`forecast`], [`target`] | how many viewers come, and how many copies that takes |
+//! | [`cold`] | which films are watched so little that they are kept as stripes instead of copies |
 //! | [`patience`] | how long silent providers are waited for, and which cells do not wait |
 //! | [`repair`], [`trim`] | copies to make, most endangered first; copies to delete, never below the floor |
 //! | [`reputation`] | audits, vetting, suspension |
@@ -27,6 +28,7 @@
 //! viewers and providers, and moving cells from full disks to empty ones.
 
 pub mod choose;
+pub mod cold;
 pub mod demand;
 pub mod draw;
 mod event;
@@ -42,7 +44,7 @@ pub mod source;
 pub mod target;
 pub mod trim;
 
-pub use event::{Card, Event, Held, Log, NETWORKS_MAX, Standing, WANTED_REGIONS_MAX, Wants};
+pub use event::{Card, Event, Held, Log, NETWORKS_MAX, Standing, StripeCells, WANTED_REGIONS_MAX, Wants};
 pub use picture::{Picture, PictureConfig, PictureError};
 pub use region::{Country, Distance, ParseRegionError, PlaceTag, Region};
 

@@ -56,7 +56,8 @@ pub fn fill(
 
 fn may_take(picture: &Picture, newcomer: &Provider, cell: CellIndex, row: &Cell) -> bool {
     let beside = row.holders().chain(picture.coming_to(cell)).filter_map(|index| picture.provider(index));
-    picture.film_of(row).is_some_and(|film| film.may_lie_in(newcomer.region))
+    !row.is_parity()
+        && picture.film_of(row).is_some_and(|film| film.may_lie_in(newcomer.region))
         && !beside.into_iter().any(|other| other.node == newcomer.node || other.shares_fate(newcomer))
 }
 

@@ -3,8 +3,8 @@
 //! Providers stand in twelve regions, two of them in each network, every tenth account has two; quotas are between 8 GiB and
 //! 4 TiB, cells between 4 and 36 MiB, copies lie anywhere but never twice in one place.
 
-use crate::{Card, Country, Event, Held, Picture, PictureConfig, PlaceTag, Region, Standing, draw::Lot};
-use chainflix_primitives::{AccountAddress, BlockHash, CellId, Magnet, NodeId};
+use crate::{Card, Country, Event, Held, Picture, PictureConfig, PlaceTag, Region, Standing, StripeCells, draw::Lot};
+use chainflix_primitives::{AccountAddress, BlockHash, CellId, Magnet, NodeId, stripe::Stripe};
 
 /// How large, and which of all possible ones.
 #[derive(Clone, Debug)]
@@ -44,6 +44,11 @@ pub fn cell(number: u32) -> CellId {
     CellId(blake3::derive_key("chainflix 2026 rehearsal cell v1", &number.to_le_bytes()))
 }
 
+/// Parity cell `at` of the stripe whose first cell is cell `number`.
+fn parity(number: u32, at: u8) -> CellId {
+    CellId(blake3::derive_key("chainflix 2026 rehearsal parity v1", &[&number.to_le_bytes()[..], &[at]].concat()))
+}
+
 /// Film `number`.
 pub fn magnet(number: u32) -> Magnet {
     Magnet(blake3::derive_key("chainflix 2026 rehearsal film v1", &number.to_le_bytes()))
@@ -81,7 +86,7 @@ impl Rehearsal {
 
     /// Everything that a picture is told, at time 0.
     pub fn events(&self) -> impl Iterator<Item = Event> + '_ {
-        let films = (0..self.cells.div_ceil(self.cells_per_film.max(1))).map(|film| self.film(film));
+        let films = (0..self.cells.div_ceil(self.cells_per_film.max(1))).flat_map(|film| self.film(film));
         let cards: Vec<Card> = (0..self.providers).map(|number| self.card(number)).collect();
         let held = self.place(&cards);
         let enter = cards.into_iter().zip(held).flat_map(|(mut card, cells)| {
@@ -103,11 +108,22 @@ impl Rehearsal {
         picture
     }
 
-    fn film(&self, number: u32) -> Event {
+    /// Film `number`: its cells, and its stripes.
+    fn film(&self, number: u32) -> [Event; 2] {
         let first = number * self.cells_per_film.max(1);
         let cells = (first..(first + self.cells_per_film.max(1)).min(self.cells)).map(|cell| self.held(cell));
-        let home = region(self.lot("film", number).of(0));
-        Event::Film { magnet: magnet(number), home, countries: (self.countries)(number), cells: cells.collect() }
+        let (magnet, cells, home) =
+            (magnet(number), cells.collect::<Vec<Held>>(), region(self.lot("film", number).of(0)));
+        let sizes: Vec<u64> = cells.iter().map(|held| held.size.into()).collect();
+        let stripe = |stripe: &Stripe| StripeCells {
+            cells: stripe.cells.map(|number| cells[number as usize].cell),
+            parity: std::array::from_fn(|at| parity(first + stripe.cells[0], at as u8)),
+            // No cell has more than 64 MiB.
+            parity_bytes: stripe.parity_bytes as u32,
+        };
+        let stripes = Stripe::of(&sizes).iter().map(stripe).collect();
+        let film = Event::Film { magnet, home, countries: (self.countries)(number), cells };
+        [film, Event::Striped { magnet, stripes }]
     }
 
     /// What each provider holds.

@@ -11,6 +11,10 @@
 //! source, nor a target, nor repair as a whole carries more than its rate, whatever the window of a plan. What starts after the window is left for the next plan. Copies under way are the
 //! picture's to know ([`Event::Coming`](crate::Event::Coming)); a copy that failed is simply short again.
 
+mod stripes;
+
+pub use stripes::{PieceAt, RebuildOrder};
+
 use crate::{
     Picture, Region,
     choose::{Board, Rules, Wish},
@@ -128,6 +132,7 @@ impl Repair {
         let lack = round.picture.lack(cell);
         let Some(row) = round.picture.cell(cell) else { return };
         let mut beside: Vec<ProviderIndex> = row.holders().chain(round.picture.coming_to(cell)).collect();
+        beside.extend(round.picture.company(row));
         let mut anywhere = lack.anywhere;
         for (region, count) in &lack.regional {
             let placed = self.order(round, row, Some(*region), *count, &mut beside);

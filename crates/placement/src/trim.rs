@@ -3,7 +3,8 @@
 //! A copy is a surplus when more vetted copies count than the film wants ([`crate::target`]), because its traffic fell or a
 //! lost provider came back; a copy at a silent one is none. It stays for [`TrimRules::delay_ms`] in case that was a mood. The copies that stay longest are
 //! those in regions that want them, then those near the film's home; of equals, those on emptier disks. What a newcomer was
-//! given to prove itself on ([`crate::newcomer`]) stays while it is vetted. Every controller deletes in the same order, so that
+//! given to prove itself on ([`crate::newcomer`]) stays while it is vetted. Of a film that is kept as stripes each cell has one
+//! keeper, whose copy stays; parity goes when its cells have their copies again. Every controller deletes in the same order, so that
 //! two with the same picture do not delete two different copies.
 
 use crate::{
@@ -53,11 +54,19 @@ pub fn plan(now_ms: u64, picture: &Picture, rules: &TrimRules) -> Vec<DropOrder>
     orders
 }
 
+/// Whether a copy may still be deleted, after others may have gone.
+pub fn is_superfluous(picture: &Picture, order: &DropOrder) -> bool {
+    picture.find_cell(&order.cell).is_some_and(|cell| superfluous(picture, cell).contains(order))
+}
+
 fn superfluous(picture: &Picture, cell: CellIndex) -> Vec<DropOrder> {
     let surplus = picture.lack(cell).surplus;
     let Some((row, film)) = picture.cell(cell).and_then(|row| Some((row, picture.film_of(row)?))) else {
         return Vec::new();
     };
+    if row.is_parity() && !film.coded && !picture.does_without(row) {
+        return Vec::new();
+    }
     // Those that stay come first; each takes one of the places that its region wants.
     let mut wanted = film.wants.regional.clone();
     let mut is_wanted = |provider: &&Provider| {
@@ -65,7 +74,8 @@ fn superfluous(picture: &Picture, cell: CellIndex) -> Vec<DropOrder> {
         place.map(|(_, count)| *count -= 1).is_some()
     };
     let mut unwanted = by_worth(picture, row, film.home);
-    unwanted.retain(|provider| !is_wanted(provider));
+    let keeper = picture.keeper(row).and_then(|keeper| picture.provider(keeper)).map(|keeper| keeper.node);
+    unwanted.retain(|provider| keeper != Some(provider.node) && !is_wanted(provider));
     unwanted.iter().rev().take(surplus.into()).map(|provider| DropOrder { cell: row.id, node: provider.node }).collect()
 }
 

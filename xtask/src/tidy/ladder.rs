@@ -28,7 +28,8 @@ const ISOLATED: &[(&str, &[&str])] =
     &[("ethrex", &["chain"]), ("commonware", &["consensus", "key-service"]), ("iroh", &["overlay", "bench"])];
 
 /// Crates that are data and decisions only: no clock, no socket, no disk, no task, no random source.
-pub const PURE: &[&str] = &["primitives", "token", "cell", "placement", "parity", "proof-of-view", "viewer", "key-service"];
+pub const PURE: &[&str] =
+    &["primitives", "token", "cell", "placement", "parity", "proof-of-view", "viewer", "key-service"];
 
 /// What would bring a clock, a socket, a disk, a task or a random source into a pure crate.
 const IMPURE: &[&str] = &[

@@ -13,12 +13,12 @@ use std::{
     process::{Child, Stdio},
 };
 
-const CFX: u128 = 1_000_000_000_000_000_000;
+pub const CFX: u128 = 1_000_000_000_000_000_000;
 
 /// A running `chainflix provider run`, stopped when dropped.
-struct Running(Child);
+pub struct Running(Child);
 
-fn give(config: &str) -> Running {
+pub fn give(config: &str) -> Running {
     Running(chainflix(&["provider", "run", "--config", config]).stderr(Stdio::null()).spawn().unwrap())
 }
 
@@ -37,7 +37,7 @@ impl Drop for Running {
     }
 }
 
-fn status(config: &str) -> Option<Value> {
+pub fn status(config: &str) -> Option<Value> {
     let output = run(&["provider", "status", "--json", "--config", config]);
     output.status.success().then(|| serde_json::from_slice(&output.stdout).unwrap())
 }
@@ -48,7 +48,7 @@ fn free_page() -> String {
 }
 
 /// Makes a provider in `folder`, and answers its configuration file and its account.
-fn join(data: &Path, folder: &Path) -> (String, AccountAddress) {
+pub fn join(data: &Path, folder: &Path) -> (String, AccountAddress) {
     let join = data.join("network/join.toml");
     let arguments =
         ["provider", "init", folder.to_str().unwrap(), "--join", join.to_str().unwrap(), "--quota-gb", "200"];

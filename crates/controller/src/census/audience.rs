@@ -13,6 +13,7 @@
 use super::claim::Word;
 use chainflix_placement::{
     Event, Region,
+    cold::ColdRules,
     demand::Demand,
     forecast::{BIN_MS, ForecastRules},
     target::TargetRules,
@@ -64,9 +65,9 @@ pub(super) struct Audience {
 }
 
 impl Audience {
-    pub(super) fn new(target: TargetRules, forecast: ForecastRules) -> Self {
+    pub(super) fn new(target: TargetRules, forecast: ForecastRules, cold: ColdRules) -> Self {
         Self {
-            demand: Demand::new(target, forecast),
+            demand: Demand::new(target, forecast, cold),
             watching: BTreeMap::new(),
             busy: VecDeque::new(),
             counted_ms: 0,
@@ -74,6 +75,11 @@ impl Audience {
             sums: BTreeMap::new(),
             counts: 0,
         }
+    }
+
+    /// What follows from who watches.
+    pub(super) fn demand(&mut self) -> &mut Demand {
+        &mut self.demand
     }
 
     /// A source serves one more viewer; with film and account where that counts as demand. Answers whose delivery counts as
@@ -158,6 +164,10 @@ mod tests {
 
     const FILM: Magnet = Magnet([7; 32]);
 
+    fn audience() -> Audience {
+        Audience::new(TargetRules::default(), ForecastRules::default(), ColdRules::default())
+    }
+
     fn watch(audience: &mut Audience, viewers: u8, now_ms: u64) {
         for viewer in 0..viewers {
             let delivery = Delivery { source: NodeId([1; 32]), cell: CellId([2; 32]), full: false };
@@ -167,7 +177,7 @@ mod tests {
 
     #[test]
     fn a_crowd_wants_copies_anywhere_and_a_viewer_counts_once() {
-        let mut audience = Audience::new(TargetRules::default(), ForecastRules::default());
+        let mut audience = audience();
         for _ in 0..9 {
             watch(&mut audience, 15, 1_000);
         }
@@ -183,7 +193,7 @@ mod tests {
 
     #[test]
     fn what_grows_is_expected_to_grow() {
-        let mut audience = Audience::new(TargetRules::default(), ForecastRules::default());
+        let mut audience = audience();
         let mut last = None;
         for minute in 1..8 * 15 {
             let now_ms = minute * COUNT_MS;
@@ -196,7 +206,7 @@ mod tests {
 
     #[test]
     fn a_source_is_busy_for_a_minute() {
-        let mut audience = Audience::new(TargetRules::default(), ForecastRules::default());
+        let mut audience = audience();
         watch(&mut audience, 2, 5);
         assert_eq!(audience.over(BUSY_MS + 4), []);
         assert_eq!(audience.over(BUSY_MS + 5), [NodeId([1; 32]); 2]);

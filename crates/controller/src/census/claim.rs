@@ -96,6 +96,7 @@ impl CensusConfig {
 impl Census {
     /// A viewer asks for a source of a cell: that says what became of the delivery before. Its signature was checked.
     pub fn asked(&mut self, viewer: AccountAddress, magnet: Magnet, cell: &CellId, excluded: &[NodeId], now_ms: u64) {
+        self.rouse(magnet, now_ms);
         let Some((source, word)) = self.audience.asked(&(magnet, viewer), cell, excluded, now_ms) else { return };
         let Some(claim) = self.claim_of(&source) else { return };
         let before = claim.slots();

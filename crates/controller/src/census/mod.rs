@@ -17,6 +17,7 @@
 mod audience;
 mod audits;
 mod claim;
+mod cold;
 mod entry;
 mod hearsay;
 mod numbers;
@@ -91,7 +92,7 @@ impl Census {
             repair: Repair::new(config.repair),
             sources: Sources::new(config.source),
             sharing: HashMap::new(),
-            audience: Audience::new(config.target, config.forecast),
+            audience: Audience::new(config.target, config.forecast, config.cold),
             films: 0,
             absent: BTreeMap::new(),
             out: HashMap::new(),
@@ -207,6 +208,7 @@ impl Census {
         // The chain does not say where a film may be watched.
         let (magnet, home, countries) = (film.magnet, film.home, Vec::new());
         self.tell(now_ms, &Event::Film { magnet, home, countries, cells });
+        self.striped(film, now_ms);
         self.films += 1;
     }
 
@@ -279,6 +281,7 @@ impl Census {
             providers: self.entries.len(),
             cells: self.picture.cell_count(),
             cells_short: self.picture.wanting_count(),
+            stripes_short: self.picture.broken_count(),
             free_bytes: alive().map(|(_, row)| row.free_bytes(headroom_percent)).fold(0, u64::saturating_add),
         }
     }
@@ -308,8 +311,9 @@ impl Census {
         }
         let cells: Vec<Held> = cells.iter().filter_map(|cell| held(&cell.cell, cell.size)).collect();
         if self.picture.find_provider(node).is_some() {
-            let left_out = self.tell(now_ms, &Event::Gained { node: *node, cells });
+            let left_out = self.tell(now_ms, &Event::Gained { node: *node, cells: cells.clone() });
             self.remember_left_out(node, left_out);
+            self.adopt(cells.into_iter().map(|held| held.cell), now_ms);
         }
     }
 
@@ -327,6 +331,7 @@ impl Census {
         let cells: Vec<Held> = staged.iter().filter_map(|(cell, size)| held(cell, *size)).collect();
         let left_out = self.tell(now_ms, &Event::Gained { node: *node, cells });
         self.remember_left_out(node, left_out);
+        self.adopt(staged.into_keys(), now_ms);
         self.enter_record(node, now_ms);
         self.present_mode(node, now_ms);
     }

@@ -3,8 +3,9 @@
 use super::{audits::AuditRules, turns::Turns};
 use chainflix_placement::{
     PictureConfig,
+    cold::ColdRules,
     forecast::ForecastRules,
-    repair::{CopyOrder, RepairRules},
+    repair::{CopyOrder, RebuildOrder, RepairRules},
     reputation::{ReputationRules, audit::Challenge},
     source::SourceRules,
     target::TargetRules,
@@ -27,6 +28,8 @@ pub struct CensusConfig {
     pub target: TargetRules,
     /// How fast demand is learnt.
     pub forecast: ForecastRules,
+    /// Which films are kept as stripes.
+    pub cold: ColdRules,
     /// When providers have to show what they hold.
     pub audit: AuditRules,
     /// How sources are weighed.
@@ -59,6 +62,7 @@ impl CensusConfig {
             repair: RepairRules { window_ms: 5_000, ..RepairRules::default() },
             trim: TrimRules { drops_max: 64, ..TrimRules::default() },
             forecast: ForecastRules::default(),
+            cold: ColdRules::default(),
             audit: AuditRules::default(),
             source: SourceRules::default(),
             turns: Turns::ALONE,
@@ -125,6 +129,8 @@ pub struct Orders {
     /// Copies to make. Each is on its way until [`Census::stored`](super::Census::stored) or
     /// [`Census::given_up`](super::Census::given_up).
     pub copies: Vec<CopyOrder>,
+    /// Pieces of stripes to make anew. Each is on its way as a copy is.
+    pub rebuilds: Vec<RebuildOrder>,
     /// Copies to delete.
     pub drops: Vec<DropOrder>,
 }
@@ -153,6 +159,8 @@ pub struct CensusStatus {
     pub cells: usize,
     /// Cells with too few living copies.
     pub cells_short: usize,
+    /// Stripes of which pieces have to be made anew.
+    pub stripes_short: usize,
     /// Room that living providers have, in bytes.
     pub free_bytes: u64,
 }

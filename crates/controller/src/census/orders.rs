@@ -7,8 +7,8 @@ use chainflix_placement::{
     choose::{Board, Wish},
     newcomer,
     picture::{Provider, ProviderIndex},
-    repair::CopyOrder,
-    trim,
+    repair::{CopyOrder, RebuildOrder},
+    trim::{self, DropOrder},
 };
 use chainflix_primitives::{BlockHash, CellId, NodeId};
 use std::ops::Bound;
@@ -61,13 +61,15 @@ impl Census {
         self.uploading.remove(cell);
     }
 
-    /// What to do from `now_ms` on, with at most about `copies_max` copies. `seed` is one that nobody controls, and the same for
+    /// What to do from `now_ms` on, with at most about `copies_max` copies and `rebuilds_max` stripes. `seed` is one that nobody controls, and the same for
     /// every controller, so that two with the same picture order the same.
-    pub fn orders(&mut self, now_ms: u64, seed: &BlockHash, copies_max: usize) -> Orders {
+    pub fn orders(&mut self, now_ms: u64, seed: &BlockHash, copies_max: usize, rebuilds_max: usize) -> Orders {
         if now_ms.saturating_sub(self.started_ms) < self.config.settle_ms {
             return Orders::default();
         }
-        let mut copies = self.repairs(now_ms, seed, copies_max);
+        let (mut copies, mut rebuilds) = self.repairs(now_ms, seed, copies_max, rebuilds_max);
+        rebuilds.iter_mut().for_each(|order| self.promise(order, now_ms));
+        rebuilds.retain(|order| !order.to.is_empty());
         if copies.is_empty() {
             copies = self.gifts(now_ms, seed, copies_max);
         }
@@ -79,26 +81,44 @@ impl Census {
             false => Vec::new(),
         };
         let drops = drops.into_iter().filter(|order| self.is_at_first_hand(&order.node)).collect();
-        Orders { copies, drops }
+        Orders { copies, rebuilds, drops }
     }
 
     /// Whether a copy may be deleted: its cell still has more than it should, and it is still this controller's turn.
-    pub fn may_drop(&self, cell: &CellId, now_ms: u64) -> bool {
-        let turn = self.config.turns.is_mine(now_ms);
-        turn && self.picture.find_cell(cell).is_some_and(|cell| self.picture.lack(cell).surplus > 0)
+    pub fn may_drop(&self, order: &DropOrder, now_ms: u64) -> bool {
+        self.config.turns.is_mine(now_ms) && trim::is_superfluous(&self.picture, order)
     }
 
-    fn repairs(&mut self, now_ms: u64, seed: &BlockHash, copies_max: usize) -> Vec<CopyOrder> {
-        if copies_max == 0 || now_ms < self.rest_until_ms {
-            return Vec::new();
+    fn repairs(
+        &mut self,
+        now_ms: u64,
+        seed: &BlockHash,
+        copies_max: usize,
+        rebuilds_max: usize,
+    ) -> (Vec<CopyOrder>, Vec<RebuildOrder>) {
+        if (copies_max == 0 && rebuilds_max == 0) || now_ms < self.rest_until_ms {
+            return Default::default();
         }
         let plan = self.repair.plan_some(now_ms, &self.picture, seed, copies_max);
-        if plan.copies.is_empty() && plan.waiting == 0 {
+        // Two that mend the same stripe at once move it twice; whoever waits for a cell does not wait for a turn.
+        let calm = self.config.turns.is_mine(now_ms);
+        let rebuilds = self.repair.plan_stripes(now_ms, &self.picture, seed, rebuilds_max, calm);
+        let idle = plan.copies.is_empty() && plan.waiting == 0 && rebuilds.is_empty();
+        if idle && copies_max > 0 && rebuilds_max > 0 && calm {
             self.rest_until_ms = now_ms.saturating_add(REST_MS);
         }
         // What is uploaded is looked after already, and so is what others alone can reach.
         let is_ours = |order: &CopyOrder| self.can_reach(order) && !self.uploading.contains(&order.cell);
-        plan.copies.into_iter().filter(is_ours).collect()
+        let can_read = |order: &RebuildOrder| order.from.iter().all(|piece| self.is_at_first_hand(&piece.node));
+        (plan.copies.into_iter().filter(is_ours).collect(), rebuilds.into_iter().filter(can_read).collect())
+    }
+
+    /// Keeps room for what a stripe is mended with; what cannot be brought to its place is left out.
+    fn promise(&mut self, order: &mut RebuildOrder, now_ms: u64) {
+        order.to.retain(|piece| {
+            self.is_at_first_hand(&piece.node)
+                && self.expect(&piece.node, Held { cell: piece.cell, size: piece.size }, now_ms)
+        });
     }
 
     /// Cells for providers that are vetted: with nothing on their disk they could prove nothing.

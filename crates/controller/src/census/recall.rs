@@ -1,7 +1,7 @@
 //! Records of providers over a restart: taken along, and waiting for who comes back.
 //!
 //! ```text
-//! before:  entries ─▶ Trust            after:  Trust ─▶ absent ── whole inventory ─▶ entries
+//! before:  entries ─▶ Remembered       after:  Remembered ─▶ absent ── whole inventory ─▶ entries
 //!                                                         └── silent for a week, or not better in time ─▶ gone
 //! ```
 //!
@@ -9,7 +9,7 @@
 //! providers; where there are more, those that are silent the longest are not taken along.
 
 use super::Census;
-use crate::memory::{KnownProvider, Trust};
+use crate::memory::{KnownProvider, Remembered};
 use chainflix_placement::reputation::{Change, Reputation};
 use chainflix_primitives::{AccountAddress, NodeId};
 use std::cmp::Reverse;
@@ -22,18 +22,19 @@ pub(super) struct Absent {
 }
 
 impl Census {
-    /// Trusts providers as before a restart, from `now_ms` on.
-    pub fn recall(&mut self, trust: Trust, now_ms: u64) {
-        for KnownProvider { node, account, reputation } in trust.providers {
+    /// Trusts providers, and knows films, as before a restart, from `now_ms` on.
+    pub fn recall(&mut self, before: Remembered, now_ms: u64) {
+        for KnownProvider { node, account, reputation } in before.providers {
             if self.absent.len() < self.config.picture.providers_max {
                 self.absent.insert(node, Absent { account, reputation: reputation.resumed(now_ms) });
             }
         }
-        trust.out.into_iter().for_each(|(account, again_ms)| self.bar(account, again_ms));
+        before.out.into_iter().for_each(|(account, again_ms)| self.bar(account, again_ms));
+        self.recall_films(before.films, now_ms.saturating_sub(before.at_ms));
     }
 
-    /// Whom it trusts how far at `now_ms`, to be recalled after a restart.
-    pub fn trust(&mut self, now_ms: u64) -> Trust {
+    /// Whom it trusts how far at `now_ms`, and which films are quiet, to be recalled after a restart.
+    pub fn remember(&mut self, now_ms: u64) -> Remembered {
         self.tick(now_ms);
         let present = self.entries.iter().filter_map(|(node, entry)| {
             let reputation = entry.reputation.clone()?;
@@ -49,7 +50,7 @@ impl Census {
         }));
         let mut out: Vec<(AccountAddress, u64)> = self.out.iter().map(|(account, until)| (*account, *until)).collect();
         out.sort_unstable_by_key(|(account, _)| account.0);
-        Trust { providers, out }
+        Remembered { providers, out, films: self.quiet_films(), at_ms: now_ms }
     }
 
     /// Lets time pass for those who have not come back.

@@ -2,6 +2,7 @@
 
 mod audits;
 mod claim;
+mod cold;
 mod hearsay;
 mod home;
 mod inventory;
@@ -86,7 +87,7 @@ fn sources(census: &Census, number: u8) -> Vec<NodeId> {
 
 /// Copies that are ordered: cell, source, target.
 fn copies(census: &mut Census, now_ms: u64) -> Vec<(CellId, NodeId, NodeId)> {
-    let orders = census.orders(now_ms, &SEED, 10);
+    let orders = census.orders(now_ms, &SEED, 10, 0);
     assert_eq!(orders.drops, []);
     orders.copies.into_iter().map(|order| (order.cell, order.from, order.to)).collect()
 }
@@ -105,7 +106,7 @@ fn census_with_film(cells: u8, change: impl FnOnce(&mut CensusConfig)) -> Census
     change(&mut config);
     let mut census = Census::new(config, 0);
     let cells = (1..=cells).map(|number| RegisteredCell { cell: cell(number), size: SIZE }).collect();
-    census.film(&RegisteredFilm { magnet: FILM, home: HOME, cells }, 0);
+    census.film(&RegisteredFilm { magnet: FILM, home: HOME, cells, stripes: Vec::new() }, 0);
     census
 }
 

@@ -32,7 +32,8 @@ impl Census {
         for source in self.audience.over(now_ms) {
             self.served_out(&source);
         }
-        for event in self.audience.wanted(now_ms) {
+        let turned = self.audience.demand().ripe(now_ms);
+        for event in self.audience.wanted(now_ms).into_iter().chain(turned) {
             self.tell(now_ms, &event);
         }
     }

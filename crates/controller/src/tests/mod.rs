@@ -5,6 +5,7 @@ mod bad_days;
 mod gossip;
 mod network;
 mod possession;
+mod stripes;
 
 use crate::{
     Authority, AuthorityError, CensusConfig, Controller, ControllerConfig, ControllerStatus, Region, RegisteredCell,
@@ -141,7 +142,7 @@ impl Authority for Chain {
 }
 
 fn film_of(cell: RegisteredCell) -> RegisteredFilm {
-    RegisteredFilm { magnet: Magnet([3; 32]), home: Region::UNKNOWN, cells: vec![cell] }
+    RegisteredFilm { magnet: Magnet([3; 32]), home: Region::UNKNOWN, cells: vec![cell], stripes: Vec::new() }
 }
 
 async fn overlay(seed: u8, bind: SocketAddr, controllers: Vec<ControllerInfo>) -> Overlay {

@@ -121,7 +121,7 @@ fn eager(folder: &std::path::Path, vetting_audits: u32) -> impl FnOnce(&mut Cont
 #[tokio::test]
 async fn a_restarted_controller_trusts_as_before_and_rubbish_makes_newcomers() {
     let home = tempfile::tempdir().unwrap();
-    let (folder, file) = (home.path(), home.path().join("trust"));
+    let (folder, file) = (home.path(), home.path().join("memory"));
     let mut network = Network::start_with(2, eager(folder, 3)).await;
     let (cell, bytes) = sealed(100_000);
     network.publish(cell, &bytes).await.unwrap();
@@ -149,6 +149,6 @@ async fn a_restarted_controller_trusts_as_before_and_rubbish_makes_newcomers() {
     network.head = Head::start_as(CONTROLLER, network.chain.clone(), bind, eager(folder, u32::MAX)).await;
     network.head.until(|status| status.census.providers_alive == 2).await;
     assert_eq!(network.head.controller.status().await.census.providers_vetted, 0);
-    assert_eq!(std::fs::read(folder.join("trust.damaged")).unwrap(), b"rubbish");
+    assert_eq!(std::fs::read(folder.join("memory.damaged")).unwrap(), b"rubbish");
     network.stop().await;
 }

@@ -3,7 +3,6 @@
 use super::{Cell, Film, Picture, PictureError, rows::NO_FILM};
 use crate::{Country, Held, Region, WANTED_REGIONS_MAX, Wants};
 use chainflix_primitives::Magnet;
-use smallvec::SmallVec;
 
 impl Picture {
     pub(super) fn film(
@@ -24,7 +23,8 @@ impl Picture {
             return Err(PictureError::Full { what: "cells", most: self.config.cells_max });
         }
         let wants = Wants { total: self.config.floor, regional: Vec::new() };
-        let row = Film { home, countries: countries.to_vec(), wants, cells: Vec::with_capacity(cells.len()) };
+        let (countries, stripes) = (countries.to_vec(), Vec::new());
+        let row = Film { magnet, home, countries, wants, coded: false, cells: Vec::new(), stripes };
         let full = PictureError::Full { what: "films", most: self.config.films_max };
         let number = self.films.insert(magnet, row).ok_or(full)?;
         let cells: Vec<u32> = cells.iter().filter_map(|held| self.enter(held, number)).collect();
@@ -43,22 +43,26 @@ impl Picture {
             self.strays -= 1;
             return Some(number);
         }
-        let row = Cell { id: held.cell, size: held.size, film, holders: SmallVec::new(), short_at: None };
-        self.cells.insert(held.cell, row)
+        self.cells.insert(held.cell, Cell::new(held, film))
     }
 
     pub(super) fn wanted(&mut self, magnet: &Magnet, wants: &Wants, now_ms: u64) -> Result<(), PictureError> {
-        let floor = self.config.floor;
         let number = self.films.find(magnet).ok_or(PictureError::UnknownFilm(*magnet))?;
         let Some(film) = self.films.get_mut(number) else { return Ok(()) };
         let regional: Vec<_> = wants.regional.iter().copied().take(WANTED_REGIONS_MAX).collect();
         let together = regional.iter().fold(0u8, |sum, (_, count)| sum.saturating_add(*count));
-        film.wants = Wants { total: wants.total.max(together).max(floor), regional };
-        let cells = std::mem::take(&mut film.cells);
-        cells.iter().for_each(|cell| self.weigh(*cell, now_ms));
-        if let Some(film) = self.films.get_mut(number) {
-            film.cells = cells;
-        }
+        film.wants = Wants { total: wants.total.max(together), regional };
+        self.weigh_film(number, now_ms);
         Ok(())
+    }
+
+    /// Weighs all cells of a film; a stripe weighs its pieces together.
+    pub(super) fn weigh_film(&mut self, number: u32, now_ms: u64) {
+        let Some(film) = self.films.get(number) else { return };
+        let (cells, stripes) = (film.cells.clone(), film.stripes.len());
+        let alone = |cell: &u32| self.cells.get(*cell).is_some_and(|row| row.piece.is_none());
+        let alone: Vec<u32> = cells.into_iter().filter(alone).collect();
+        alone.into_iter().for_each(|cell| self.weigh(cell, now_ms));
+        (0..stripes).for_each(|stripe| self.weigh_stripe(number, stripe, now_ms));
     }
 }

@@ -3,7 +3,6 @@
 use super::{Cell, Picture, PictureError, rows::NO_FILM};
 use crate::Held;
 use chainflix_primitives::{CellId, NodeId};
-use smallvec::SmallVec;
 use std::collections::BTreeSet;
 
 impl Picture {
@@ -94,8 +93,7 @@ impl Picture {
         if self.strays >= self.config.strays_max {
             return None;
         }
-        let row = Cell { id: held.cell, size: held.size, film: NO_FILM, holders: SmallVec::new(), short_at: None };
-        let number = self.cells.insert(held.cell, row)?;
+        let number = self.cells.insert(held.cell, Cell::new(held, NO_FILM))?;
         self.strays += 1;
         Some(number)
     }

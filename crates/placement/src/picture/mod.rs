@@ -17,10 +17,12 @@ mod films;
 mod inventory;
 mod rows;
 mod shortage;
+mod stripes;
 mod table;
 
 pub use rows::{Cell, CellIndex, Film, PictureConfig, PictureError, Provider, ProviderIndex};
 pub use shortage::Lack;
+pub use stripes::{Piece, StripeIndex, StripeRules, StripeState};
 
 use crate::{Card, Event};
 use chainflix_primitives::{CellId, Magnet, NodeId};
@@ -45,6 +47,9 @@ pub struct Picture {
     surplus: BTreeMap<u32, u64>,
     /// Cells on their way: to whom, and how many bytes were promised.
     coming: BTreeMap<u32, SmallVec<[(u32, u32); 2]>>,
+    /// Stripes of which pieces have to be made anew: first those that are watched, then those with the fewest pieces; film and
+    /// number.
+    broken: BTreeSet<(bool, u8, u32, u16)>,
 }
 
 impl Picture {
@@ -60,6 +65,7 @@ impl Picture {
             short_since: BTreeMap::new(),
             surplus: BTreeMap::new(),
             coming: BTreeMap::new(),
+            broken: BTreeSet::new(),
         }
     }
 
@@ -87,6 +93,8 @@ impl Picture {
             Event::Ended { node, cell } => self.end(node, cell, now_ms)?,
             Event::Film { magnet, home, countries, cells } => self.film(*magnet, *home, countries, cells, now_ms)?,
             Event::Wanted { magnet, wants } => self.wanted(magnet, wants, now_ms)?,
+            Event::Striped { magnet, stripes } => self.striped(magnet, stripes, now_ms)?,
+            Event::Coded { magnet, coded } => self.coded(magnet, *coded, now_ms)?,
             Event::Resting { node, resting } => self.change(node, now_ms, |provider| provider.resting = *resting)?,
         }
         Ok(0)

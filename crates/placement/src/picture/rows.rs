@@ -1,7 +1,13 @@
 //! Providers, cells and films as a picture keeps them, and the sizes it is kept within.
 
-use crate::{Card, Country, NETWORKS_MAX, PlaceTag, Region, Standing, Wants, draw::runner, patience::PatienceRules};
-use chainflix_primitives::{AccountAddress, CellId, NodeId};
+use super::StripeRules;
+use crate::{
+    Card, Country, Held, NETWORKS_MAX, PlaceTag, Region, Standing, Wants, draw::runner, patience::PatienceRules,
+};
+use chainflix_primitives::{
+    AccountAddress, CellId, Magnet, NodeId,
+    stripe::{STRIPE_CELLS, STRIPE_PARITY},
+};
 use smallvec::SmallVec;
 
 /// A provider's number in one picture.
@@ -21,6 +27,8 @@ pub struct PictureConfig {
     pub stray_floor: u8,
     /// What copies at silent providers are worth.
     pub patience: PatienceRules,
+    /// When stripes are mended.
+    pub stripes: StripeRules,
     /// Most providers.
     pub providers_max: usize,
     /// Most cells.
@@ -41,6 +49,7 @@ impl Default for PictureConfig {
             floor: 3,
             stray_floor: 0,
             patience: PatienceRules::default(),
+            stripes: StripeRules::default(),
             providers_max: 100_000,
             cells_max: 8_000_000,
             strays_max: 100_000,
@@ -60,7 +69,7 @@ pub enum PictureError {
     UnknownProvider(NodeId),
     /// There is no such film.
     #[error("there is no film {0}")]
-    UnknownFilm(chainflix_primitives::Magnet),
+    UnknownFilm(Magnet),
     /// A table has no place left.
     #[error("there are {most} {what} already")]
     Full { what: &'static str, most: usize },
@@ -202,13 +211,46 @@ pub struct Cell {
     pub(super) film: u32,
     /// Who holds it, alive or not, in the order of the numbers.
     pub(super) holders: SmallVec<[u32; 4]>,
+    /// Which piece of which stripe of its film it is.
+    pub(super) piece: Option<PieceOf>,
     /// Its place in the list of short cells: how many copies are heard and silent together, and how many are heard.
     pub(super) short_at: Option<(u8, u8)>,
 }
 
 pub(super) const NO_FILM: u32 = u32::MAX;
 
+/// A piece of one of a film's stripes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct PieceOf {
+    /// The stripe's number in the film: a film of a day has 360.
+    pub stripe: u16,
+    /// The cells first, then the parity cells.
+    pub number: u8,
+}
+
+/// A stripe's rows.
+#[derive(Debug)]
+pub(super) struct StripeRow {
+    /// Cells, then parity cells.
+    pub pieces: [u32; PIECES],
+    /// Its place in the list of broken stripes.
+    pub broken_at: Option<(bool, u8)>,
+}
+
+/// Pieces of a stripe.
+pub(super) const PIECES: usize = STRIPE_CELLS + STRIPE_PARITY;
+
 impl Cell {
+    /// A cell that nobody holds.
+    pub(super) fn new(held: &Held, film: u32) -> Self {
+        Self { id: held.cell, size: held.size, film, holders: SmallVec::new(), piece: None, short_at: None }
+    }
+
+    /// Whether it is a parity cell, which nobody watches.
+    pub fn is_parity(&self) -> bool {
+        self.piece.is_some_and(|piece| usize::from(piece.number) >= STRIPE_CELLS)
+    }
+
     /// Who holds it, alive or not.
     pub fn holders(&self) -> impl ExactSizeIterator<Item = ProviderIndex> + '_ {
         self.holders.iter().copied().map(ProviderIndex)
@@ -222,9 +264,14 @@ pub struct Film {
     pub home: Region,
     /// Where it may be watched; everywhere, if nothing is named.
     pub countries: Vec<Country>,
-    /// How many copies its cells should have; `total` is at least what its regions want together.
+    /// How many copies its viewers want; `total` is at least what its regions want together.
     pub wants: Wants,
+    /// Its name.
+    pub magnet: Magnet,
+    /// Whether its stripes are kept, and not the floor's copies of their cells.
+    pub coded: bool,
     pub(super) cells: Vec<u32>,
+    pub(super) stripes: Vec<StripeRow>,
 }
 
 impl Film {

@@ -33,11 +33,11 @@ fn a_provider_at_second_hand_is_named_and_counted_and_left_alone() {
     assert_eq!(sources(&census, 1), [node(1), node(2)]);
     assert_eq!(census.status().cells_short, 1, "its copy of the first cell counts");
     // There is one disk that it can be copied to, and nobody here who could read it.
-    assert_eq!(census.orders(1_000, &SEED, 10), Orders::default());
+    assert_eq!(census.orders(1_000, &SEED, 10, 10), Orders::default());
     let placing = census.place(HeldCell { cell: cell(3), size: SIZE }, &[], &SEED, 1_000);
     assert_eq!(placing.targets, [node(2)]);
     let cells = [1, 2].map(|number| RegisteredCell { cell: cell(number), size: SIZE }).to_vec();
-    census.film(&RegisteredFilm { magnet: FILM, home: HOME, cells }, 1_000);
+    census.film(&RegisteredFilm { magnet: FILM, home: HOME, cells, stripes: Vec::new() }, 1_000);
     let asked = census.audits(100_000_000, &SEED, 10);
     assert_eq!(asked.iter().map(|audit| audit.challenge.node).collect::<Vec<_>>(), [node(2)]);
 }

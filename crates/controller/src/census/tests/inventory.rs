@@ -80,7 +80,7 @@ fn what_had_no_place_is_told_again_when_its_film_is_known() {
     enter(&mut census, 1, &[1, 2], 0);
     assert_eq!((census.status().cells, beat(&mut census, 1, 1, 1)), (1, Ok(None)));
     let cells = [1, 2].map(|number| RegisteredCell { cell: cell(number), size: SIZE });
-    census.film(&RegisteredFilm { magnet: FILM, home: HOME, cells: cells.to_vec() }, 1);
+    census.film(&RegisteredFilm { magnet: FILM, home: HOME, cells: cells.to_vec(), stripes: Vec::new() }, 1);
     assert_eq!(beat(&mut census, 1, 1, 2), Err(CensusError::Unknown));
     enter(&mut census, 1, &[1, 2], 3);
     assert_eq!((sources(&census, 1), sources(&census, 2)), (vec![node(1)], vec![node(1)]));

@@ -1,6 +1,7 @@
 //! Where copies go and how many there are: networks, regions, demand, newcomers, turns of several controllers.
 
 use super::*;
+use chainflix_placement::trim::DropOrder;
 
 #[test]
 fn two_disks_in_one_network_are_one_place_and_two_in_one_house_range_are_not() {
@@ -58,17 +59,21 @@ fn demand_raises_copies_and_what_nobody_watches_goes_after_a_day() {
     for minute in 3..3_000 {
         let now_ms = minute * 60_000;
         census.tick(now_ms);
-        let drops = census.orders(now_ms, &SEED, 10).drops;
+        let drops = census.orders(now_ms, &SEED, 10, 0).drops;
         if !drops.is_empty() && fell_ms.is_none() {
             fell_ms = Some(now_ms);
         }
         for drop in drops {
-            assert!(census.may_drop(&drop.cell, now_ms));
+            assert!(census.may_drop(&drop, now_ms));
             census.lost(&drop.node, &drop.cell, now_ms);
         }
     }
     assert!(fell_ms.is_some_and(|fell_ms| fell_ms > DAY_MS + 4 * 3_600_000), "{fell_ms:?}");
-    assert_eq!((sources(&census, 1).len(), census.may_drop(&cell(1), 0)), (2, false), "the floor");
+    assert_eq!(
+        (sources(&census, 1).len(), census.may_drop(&DropOrder { cell: cell(1), node: node(1) }, 0)),
+        (2, false),
+        "the floor"
+    );
 }
 
 #[test]
@@ -118,10 +123,10 @@ fn two_controllers_that_heard_the_same_order_the_same_and_delete_in_turns() {
     assert_eq!((ordered.len(), &ordered), (3, &targets(&mut second)));
     let turn_ms = 600_000;
     let at_ms = 2 * DAY_MS / (2 * turn_ms) * (2 * turn_ms);
-    let drops = |census: &mut Census, now_ms| census.orders(now_ms, &SEED, 0).drops;
+    let drops = |census: &mut Census, now_ms| census.orders(now_ms, &SEED, 0, 0).drops;
     let mut both = [drops(&mut first, at_ms), drops(&mut second, at_ms + turn_ms)];
     assert_eq!(both[0].len(), 3);
-    assert!(!second.may_drop(&both[0][0].cell, at_ms));
+    assert!(!second.may_drop(&both[0][0], at_ms));
     both.iter_mut().for_each(|drops| drops.sort_by_key(|drop| drop.cell));
     assert_eq!(both[0], both[1], "and they would delete the same");
     assert_eq!((drops(&mut second, at_ms), drops(&mut first, at_ms + turn_ms)), (vec![], vec![]));

@@ -4,8 +4,8 @@ use super::*;
 use chainflix_placement::reputation::Reputation;
 
 /// What a census hands on, as a file would.
-fn handed_on(census: &mut Census, now_ms: u64) -> crate::Trust {
-    crate::Trust::decode(&census.trust(now_ms).encode()).unwrap()
+fn handed_on(census: &mut Census, now_ms: u64) -> crate::Remembered {
+    crate::Remembered::decode(&census.remember(now_ms).encode()).unwrap()
 }
 
 /// The rules of [`audited_census`], under which a thousandth more or less decides nothing.
@@ -19,7 +19,7 @@ fn lenient(config: &mut CensusConfig) {
     };
 }
 
-fn restarted(trust: crate::Trust, now_ms: u64) -> Census {
+fn restarted(trust: crate::Remembered, now_ms: u64) -> Census {
     let mut census = census_with_film(1, lenient);
     census.recall(trust, now_ms);
     census
@@ -68,7 +68,7 @@ fn who_does_not_come_back_is_forgotten_or_out() {
     let rules = ReputationRules::default();
     let mut census = restarted(trust.clone(), 2);
     census.tick(2 + rules.forgotten_after_ms);
-    assert_eq!(census.trust(2 + rules.forgotten_after_ms).providers, [], "silent for a week");
+    assert_eq!(census.remember(2 + rules.forgotten_after_ms).providers, [], "silent for a week");
 
     // It has a day to get better, and is not there.
     let mut config = CensusConfig::default();
@@ -77,7 +77,7 @@ fn who_does_not_come_back_is_forgotten_or_out() {
     let mut census = Census::new(config, 2);
     census.recall(trust, 2);
     let now_ms = 2 + DAY_MS;
-    let left = census.trust(now_ms);
+    let left = census.remember(now_ms);
     let account = announcement(1, 1, SIZE).card.body.account;
     assert_eq!((left.providers.len(), left.out), (2, vec![(account, now_ms + rules.banned_ms)]));
 }
@@ -93,10 +93,10 @@ fn where_there_are_too_many_those_silent_the_longest_are_not_taken_along() {
         reputation: Reputation::new(heard_ms, &config.reputation),
     };
     let providers = (1..=5).map(|number| record(number, u64::from(number))).collect();
-    census.recall(crate::Trust { providers, out: Vec::new() }, 10);
+    census.recall(crate::Remembered { providers, ..Default::default() }, 10);
     assert_eq!(census.absent.len(), 3);
     (10..=11).for_each(|number| enter(&mut census, number, &[], 20));
     census.absent.get_mut(&node(2)).unwrap().reputation.heard(15, &config.reputation);
-    let kept: Vec<NodeId> = census.trust(20).providers.iter().map(|known| known.node).collect();
+    let kept: Vec<NodeId> = census.remember(20).providers.iter().map(|known| known.node).collect();
     assert_eq!(kept, [node(10), node(11), node(2)]);
 }
