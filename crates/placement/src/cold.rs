@@ -6,8 +6,8 @@
 //! ```
 //!
 //! Stripes take fewer bytes and are lost less often than three copies, and one copy of each cell serves five viewers. What it
-//! costs to change is what draws the line: coding a film and copying it again moves six times its bytes, and pays after
-//! nine months (`docs/decisions/0009-cold-films-as-coded-pieces.md`). Between five and fifteen a film that is kept as stripes
+//! costs to change is what draws the line: coding a film and copying it again moves four and a half times its bytes, and pays
+//! after seven months (`docs/decisions/0009-cold-films-as-stripes.md`). Between five and fifteen a film that is kept as stripes
 //! gets more copies of its cells, like any other.
 //!
 //! A controller that knows nothing of a film begins to count when it hears of it; one that finds its parity on disks takes

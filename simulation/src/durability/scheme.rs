@@ -1,4 +1,4 @@
-//! Copies or coded pieces of one cell, and what becomes of them.
+//! Copies of one cell or coded pieces of a stripe of cells, and what becomes of them.
 //!
 //! A cell is *lost* when what still exists, present or away, does not give its bytes any more; it then counts once, and
 //! begins anew. Repair takes turns as the network's own does: what has the least left comes first, and all of it together
@@ -6,7 +6,8 @@
 //! still finds no turn is not mended at all.
 //!
 //! Copies are reckoned by the network's rules ([`super::copies`]). Of pieces an absence that is shorter than the patience
-//! is as if it were not, and nothing is mended before: nobody has built them.
+//! is as if it were not, and nothing is mended before: nobody watches here, who would wake the film. A stripe of `needed` cells
+//! counts as one: it is lost as a whole, and what it moves and stores is in times its cells' bytes.
 
 use super::{churn::Churn, copies, steady};
 use chainflix_placement::{patience::PatienceRules, repair::RepairRules, trim::TrimRules};
@@ -24,9 +25,9 @@ pub enum Scheme {
         /// How many are wanted.
         wanted: u8,
     },
-    /// As pieces of which some are enough (Reed-Solomon).
+    /// As pieces of which some are enough (Reed-Solomon): the cells of a stripe, and parity cells.
     Coded {
-        /// Pieces that give the cell; each has that part of its bytes.
+        /// Cells of a stripe; so many pieces give them all.
         needed: u8,
         /// Pieces on disks, each on another.
         pieces: u8,
@@ -125,6 +126,14 @@ impl Scheme {
         }
     }
 
+    /// Copies of a cell that serve viewers: parity serves nobody.
+    pub fn serving(self) -> u8 {
+        match self {
+            Self::Copies { wanted } => wanted,
+            Self::Coded { .. } => 1,
+        }
+    }
+
     /// Copies or pieces that there should be.
     pub fn wanted(self) -> u8 {
         match self {
@@ -174,25 +183,24 @@ impl Network {
         self.patience.lost_after_ms as f64 / 1e3
     }
 
-    /// Seconds from the loss of a piece until pieces are made anew, so many times the cell's bytes beside the one that is read.
-    fn rebuilding_s(&self, written: f64) -> f64 {
-        let read_s = CELL_BYTES / self.repair.target_bytes_per_s as f64;
-        let write_s = written * CELL_BYTES / self.repair.source_bytes_per_s as f64;
-        self.patience_s() + self.planning_s() + read_s + write_s
+    /// Seconds from the loss of a piece until pieces are made anew: sources and targets work side by side, and a piece is as
+    /// large as a cell.
+    fn rebuilding_s(&self) -> f64 {
+        self.patience_s() + self.copying_s()
     }
 }
 
 impl Outlook {
     /// The chance that a film of so many cells loses one within so many seconds.
     pub fn film_lost(&self, cells: f64, seconds: f64) -> f64 {
-        -(-self.lost_per_s * cells * seconds).exp_m1()
+        -(-self.lost_per_s * cells / f64::from(self.needed) * seconds).exp_m1()
     }
 
     /// The chance that a film of so many cells loses one when a part of all disks goes at once.
     pub fn film_lost_at_once(&self, cells: f64, part: f64) -> f64 {
         let cell: f64 =
             (0u8..).zip(&self.existing).map(|(count, share)| share * too_few(count, self.needed, part)).sum();
-        -(cells * (-cell).ln_1p()).exp_m1()
+        -(cells / f64::from(self.needed) * (-cell).ln_1p()).exp_m1()
     }
 }
 
@@ -294,9 +302,9 @@ impl Life<'_> {
             Scheme::Coded { needed, pieces, rebuild_at } => {
                 let mut steps = self.coming_and_going(state, needed);
                 if (needed..=rebuild_at.min(pieces - 1)).contains(&state.present) {
-                    // Whoever rebuilds reads the cell and keeps a piece. Pieces that come back later are there twice, and go.
-                    let written = f64::from(pieces - state.present - 1) / f64::from(needed);
-                    let rate = 1.0 / (self.network.rebuilding_s(written) + wait_s(state.present));
+                    // Who mends reads as many pieces as it takes. Pieces that come back later are there twice, and go.
+                    let written = f64::from(pieces - state.present) / f64::from(needed);
+                    let rate = 1.0 / (self.network.rebuilding_s() + wait_s(state.present));
                     let whole = State { present: pieces, ..State::default() };
                     steps.push(Step { to: Some(whole), rate, moved: 1.0 + written });
                 }

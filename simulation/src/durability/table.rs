@@ -159,7 +159,7 @@ fn patience() -> String {
 fn coding(network: &Network) -> String {
     let mut table = String::from(
         "| a cell lies as | stored | repair moves, a year | dollars for a TB of films, a month | lost in 5 years: paid disks | after \
-         a pay cut | volunteers | 1 % gone at once | 5 % gone at once | sources of a cell | pays after |\n\
+         a pay cut | volunteers | 1 % gone at once | 5 % gone at once | copies that serve a cell | pays after |\n\
          |---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|\n",
     );
     let whole = FLOOR.outlook(&PAID, network);
@@ -177,7 +177,7 @@ fn coding(network: &Network) -> String {
             small(lost(&volunteers)),
             small(paid.film_lost_at_once(CELLS, 0.01)),
             small(paid.film_lost_at_once(CELLS, 0.05)),
-            scheme.needed(),
+            scheme.serving(),
             pays_after(scheme, price_usd(&whole) - price_usd(&paid)),
         );
     }
@@ -190,8 +190,8 @@ fn pays_after(scheme: Scheme, saved_usd: f64) -> String {
     if saved_usd <= 0.0 {
         return "never".to_owned();
     }
-    // Somebody reads a copy and sends all pieces but his own; later somebody reads the pieces and two more copies are made.
-    let moved = 1.0 + f64::from(pieces - 1) / f64::from(needed) + 3.0;
+    // The cells are read and parity is sent; later two more copies of each are made.
+    let moved = 1.0 + f64::from(pieces - needed) / f64::from(needed) + 2.0;
     format!("{:.0} months", (moved * MOVED_USD / saved_usd).ceil())
 }
 

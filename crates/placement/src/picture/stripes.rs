@@ -11,7 +11,7 @@
 //! A piece is *there* when a provider keeps it that is heard or waited for, and that shares no fate with those who keep the
 //! stripe's other pieces. Of several holders of a cell one is its keeper: the others' copies do not count for the stripe.
 //! Which films are coded is decided elsewhere ([`cold`](crate::cold)), and why any four of ten in
-//! `docs/decisions/0009-cold-films-as-coded-pieces.md`.
+//! `docs/decisions/0009-cold-films-as-stripes.md`.
 
 use super::{
     Cell, CellIndex, Film, Picture, PictureError, Provider, ProviderIndex,
