@@ -38,7 +38,9 @@ impl Placement {
     pub fn run(self, metrics: &mut Metrics) -> Result<()> {
         let rehearsal = Rehearsal { providers: self.providers, cells: self.cells, ..Rehearsal::default() };
         let mut picture = rehearsal.picture();
-        ensure!(picture.cell_count() == self.cells as usize, "the picture lacks cells");
+        // Beside them there are the parity cells of their stripes.
+        let known = (0..self.cells).all(|number| picture.find_cell(&rehearsal::cell(number)).is_some());
+        ensure!(known && picture.cell_count() > self.cells as usize, "the picture lacks cells");
         self.sources(&picture, metrics)?;
         self.replan(&mut picture, metrics)?;
         // The list of what is rehearsed is part of it: a controller has at least as many messages in its hands.

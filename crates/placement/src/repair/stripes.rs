@@ -83,7 +83,7 @@ impl Repair {
         if to.is_empty() || (state.is_new() && to.len() < missing.len()) {
             return None;
         }
-        let from = self.sources(round.picture, state)?;
+        let from = self.sources(round, state)?;
         let lines = from.iter().filter_map(|piece| self.sources.get(&piece.node));
         let lines_ms = lines.chain(to.iter().filter_map(|piece| self.targets.get(&piece.node))).max();
         let start_ms = self.total.free_from(round.now_ms.max(lines_ms.copied().unwrap_or_default()));
@@ -106,17 +106,23 @@ impl Repair {
         Some(RebuildOrder { from, to, urgent: state.watched, start_ms })
     }
 
-    /// Four pieces and who gives them: cells before parity, so that as little as possible has to be reckoned back.
-    fn sources(&self, picture: &Picture, state: &StripeState) -> Option<[PieceAt; STRIPE_CELLS]> {
-        let free_ms = |provider: &Provider| self.sources.get(&provider.node).copied().unwrap_or_default();
+    /// Four pieces and who gives them: from lines that are free, and of those cells before parity, so that as little as possible
+    /// has to be reckoned back. Who was asked a moment ago, and may have failed, is not asked again at once.
+    fn sources(&self, round: &Round<'_>, state: &StripeState) -> Option<[PieceAt; STRIPE_CELLS]> {
+        let free_ms =
+            |holder: &Provider| self.sources.get(&holder.node).map_or(round.now_ms, |at| round.now_ms.max(*at));
+        let worth = |holder: &Provider| (holder.resting, !holder.counts(), free_ms(holder));
         let source = |(number, piece): (usize, &Piece)| {
-            let row = picture.cell(piece.cell)?;
-            let holders = row.holders().filter_map(|index| picture.provider(index)).filter(|holder| holder.alive);
-            let from = holders.min_by_key(|holder| (holder.resting, !holder.counts(), free_ms(holder), holder.key))?;
-            Some(at(number, row, from))
+            let row = round.picture.cell(piece.cell)?;
+            let holders = row.holders().filter_map(|index| round.picture.provider(index)).filter(|holder| holder.alive);
+            let from = holders.min_by_key(|holder| (worth(holder), holder.key))?;
+            Some((worth(from), at(number, row, from)))
         };
-        let from: Vec<PieceAt> = state.pieces.iter().enumerate().filter_map(source).take(STRIPE_CELLS).collect();
-        from.try_into().ok()
+        let mut from: Vec<_> = state.pieces.iter().enumerate().filter_map(source).collect();
+        from.sort_by_key(|(worth, piece)| (*worth, piece.number));
+        from.truncate(STRIPE_CELLS);
+        from.sort_by_key(|(_, piece)| piece.number);
+        from.into_iter().map(|(_, piece)| piece).collect::<Vec<_>>().try_into().ok()
     }
 }
 

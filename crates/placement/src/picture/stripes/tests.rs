@@ -147,6 +147,20 @@ fn a_cell_that_somebody_waits_for_is_made_at_once_and_who_is_silent_is_waited_fo
 }
 
 #[test]
+fn who_may_have_failed_is_not_asked_again_at_once() {
+    let mut picture = whole();
+    [4, 5, 6].iter().for_each(|piece| _ = lose(&mut picture, *piece));
+    let slow = RepairRules { total_bytes_per_s: 1 << 50, ..RepairRules::default() };
+    let mut repair = Repair::new(slow);
+    let mut sources = |now_ms| {
+        let order = repair.plan_stripes(now_ms, &picture, &SEED, 9, true).remove(0);
+        order.from.map(|piece| piece.number)
+    };
+    assert_eq!(sources(0), [0, 1, 2, 3]);
+    assert_eq!(sources(2_000), [3, 7, 8, 9], "their lines are taken, and perhaps they do not answer");
+}
+
+#[test]
 fn who_leaves_hands_its_piece_over_and_nothing_is_made_anew() {
     let mut picture = whole();
     let node = picture.provider(state(&picture).pieces[5].keeper.unwrap()).unwrap().node;
