@@ -15,6 +15,7 @@ const LINE_STEPS: u64 = STEPS / 10;
 enum Stage {
     Converting,
     Uploading,
+    Coding,
     Registering,
 }
 
@@ -72,15 +73,19 @@ fn read(progress: Progress) -> (Mark, String) {
             (Mark { stage: Stage::Converting, steps: steps.min(STEPS) }, "converting".to_owned())
         }
         Progress::Uploading { done_bytes, total_bytes } => {
-            let steps = (u128::from(done_bytes) * u128::from(STEPS)).checked_div(total_bytes.into());
-            // At most STEPS.
-            let steps = steps.unwrap_or_default().min(STEPS.into()) as u64;
-            let megabytes = |bytes: u64| bytes as f64 / 1e6;
-            let words = format!("storing {:.1} of {:.1} MB", megabytes(done_bytes), megabytes(total_bytes));
-            (Mark { stage: Stage::Uploading, steps }, words)
+            by_bytes(Stage::Uploading, "storing", done_bytes, total_bytes)
         }
+        Progress::Coding { done_bytes, total_bytes } => by_bytes(Stage::Coding, "coding", done_bytes, total_bytes),
         Progress::Registering => (Mark { stage: Stage::Registering, steps: STEPS }, "registering".to_owned()),
     }
+}
+
+fn by_bytes(stage: Stage, verb: &str, done_bytes: u64, total_bytes: u64) -> (Mark, String) {
+    let steps = (u128::from(done_bytes) * u128::from(STEPS)).checked_div(total_bytes.into());
+    // At most STEPS.
+    let steps = steps.unwrap_or_default().min(STEPS.into()) as u64;
+    let megabytes = |bytes: u64| bytes as f64 / 1e6;
+    (Mark { stage, steps }, format!("{verb} {:.1} of {:.1} MB", megabytes(done_bytes), megabytes(total_bytes)))
 }
 
 fn is_worth_a_line(told: Option<Mark>, now: Mark) -> bool {
@@ -97,7 +102,9 @@ mod tests {
         assert!(is_worth_a_line(None, at(0.0)));
         assert!(!is_worth_a_line(Some(at(0.11)), at(0.19)));
         assert!(is_worth_a_line(Some(at(0.11)), at(0.2)));
-        assert!(is_worth_a_line(Some(at(1.0)), read(Progress::Uploading { done_bytes: 0, total_bytes: 9 }).0));
+        let uploading = |done_bytes| read(Progress::Uploading { done_bytes, total_bytes: 9 }).0;
+        assert!(is_worth_a_line(Some(at(1.0)), uploading(0)));
+        assert!(is_worth_a_line(Some(uploading(9)), read(Progress::Coding { done_bytes: 9, total_bytes: 9 }).0));
     }
 
     #[test]

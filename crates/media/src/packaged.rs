@@ -3,7 +3,7 @@
 use crate::error::MediaError;
 use crate::plan::Plan;
 use chainflix_primitives::manifest::TITLE_CHARS_MAX;
-use chainflix_primitives::{AccountAddress, CellEntry, CellId, Fragment, Manifest, Track};
+use chainflix_primitives::{AccountAddress, CellEntry, CellId, Fragment, Manifest, Track, stripe::STRIPE_PARITY};
 use std::path::PathBuf;
 use tempfile::TempDir;
 
@@ -46,8 +46,14 @@ impl PackagedCell {
 }
 
 impl Packaged {
-    /// Makes the manifest, given the ids of the sealed cells in playing order.
-    pub fn manifest(&self, title: &str, creator: AccountAddress, sealed: &[CellId]) -> Result<Manifest, MediaError> {
+    /// Makes the manifest, given the ids of the sealed cells in playing order, and of the parity cells of each stripe.
+    pub fn manifest(
+        &self,
+        title: &str,
+        creator: AccountAddress,
+        sealed: &[CellId],
+        parity: Vec<[CellId; STRIPE_PARITY]>,
+    ) -> Result<Manifest, MediaError> {
         if sealed.len() != self.cells.len() {
             return Err(MediaError::CellCount { given: sealed.len(), wanted: self.cells.len() });
         }
@@ -64,7 +70,7 @@ impl Packaged {
             play_time_ms: self.play_time_ms,
             tracks: self.tracks.clone(),
             cells: self.cells.iter().zip(sealed).map(entry).collect(),
-            parity: Vec::new(),
+            parity,
         };
         manifest.check()?;
         Ok(manifest)

@@ -1,7 +1,10 @@
 //! Real films through the real ffmpeg: what comes out must decode, whole and cell by cell, to exactly what went in.
 
 use chainflix_media::{AudioPlan, MediaError, Options, Packaged, VideoPlan, package};
-use chainflix_primitives::{AccountAddress, CellId, TrackKind};
+use chainflix_primitives::{
+    AccountAddress, CellId, TrackKind,
+    stripe::{STRIPE_CELLS, STRIPE_PARITY},
+};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use tempfile::TempDir;
@@ -107,7 +110,8 @@ fn decode(bench: &Bench, bytes: &[u8], kind: TrackKind) -> Vec<Decoded> {
 /// Every property a manifest and a player rely on; returns the number of decoded pictures.
 fn check(bench: &Bench, packaged: &Packaged) -> usize {
     let ids = vec![CellId([7; 32]); packaged.cells.len()];
-    let manifest = packaged.manifest(&packaged.title, AccountAddress([1; 20]), &ids).unwrap();
+    let parity = vec![[CellId([8; 32]); STRIPE_PARITY]; packaged.cells.len() / STRIPE_CELLS];
+    let manifest = packaged.manifest(&packaged.title, AccountAddress([1; 20]), &ids, parity).unwrap();
     manifest.check().unwrap();
     let count = packaged.cells.len();
 

@@ -2,11 +2,14 @@
 //!
 //! ```text
 //! file ─ ffmpeg ─▶ cells ─ CellKey ─▶ sealed ─ controller ─▶ two disks each
+//!                                        ├─ parity of each stripe: names
 //!                                        └─ manifest ─▶ registerVideo (with the sealed video secret) ─▶ validators
 //! ```
 //!
 //! The bytes are on disks before the chain names them, so a registered film can be played at once; a publication that
 //! fails before the registration leaves cells that nobody refers to, and the same publication can be tried again.
+
+mod parity;
 
 use crate::{
     config::{ControllerAt, RelayAt},
@@ -73,6 +76,13 @@ pub enum Progress {
         /// Bytes in all.
         total_bytes: u64,
     },
+    /// The parity of the stripes is computed, for its names.
+    Coding {
+        /// Bytes of cells that are coded.
+        done_bytes: u64,
+        /// Bytes of all cells that are in stripes.
+        total_bytes: u64,
+    },
     /// The chain is being told.
     Registering,
 }
@@ -114,7 +124,9 @@ pub async fn publish(options: PublishOptions, progress: &(dyn Fn(Progress) + Sen
     let mut uploader = Uploader { dialer: overlay.dialer(), controllers, creator: options.creator.clone() };
     let sealed = uploader.upload_all(&packaged, &secret, progress).await;
     overlay.close().await;
-    let manifest = packaged.manifest(&title, options.creator.address(), &sealed?)?;
+    let sealed = sealed?;
+    let parity = parity::parity_names(&packaged.cells, &secret, progress).await.context("parity cannot be computed")?;
+    let manifest = packaged.manifest(&title, options.creator.address(), &sealed, parity)?;
 
     progress(Progress::Registering);
     register(&client, &options, &genesis, &manifest, &secret).await?;
