@@ -9,6 +9,7 @@
 //! | [`pov`] | Proof of View: proofs, PlayCodes, a full slot, bytes on the disk |
 //! | [`keys`] | releasing keys, with a shared secret and with a quorum |
 //! | [`placement`] | the storage controller: memory, naming sources, a re-plan after losses |
+//! | [`parity`] | the pieces of a stripe: coding, and recovering cells |
 //! | [`delivery`] | a cell's way from disk to viewer, and many viewers on slow lines |
 //! | [`draw`] | bytes from a seed |
 //! | [`report`] | metrics and the machine they are of |
@@ -17,6 +18,7 @@
 mod delivery;
 mod draw;
 mod keys;
+mod parity;
 mod placement;
 mod pov;
 mod report;
@@ -48,6 +50,8 @@ enum Bench {
     Keys(keys::Keys),
     /// The storage controller at full size: memory, sources, a re-plan
     Placement(placement::Placement),
+    /// The pieces of a stripe: coding, and recovering cells
+    Parity(parity::Parity),
     /// A cell's way from disk to viewer, many viewers at once, BitTorrent beside them
     Delivery(delivery::Delivery),
     /// One process of a swarm at its place; `delivery` starts it
@@ -73,6 +77,7 @@ fn start(cli: Cli) -> Result<()> {
         Bench::Pov(bench) => bench.run(&cli.folder, &mut metrics).map(|()| "pov")?,
         Bench::Keys(bench) => bench.run(&mut metrics).map(|()| "keys")?,
         Bench::Placement(bench) => bench.run(&mut metrics).map(|()| "placement")?,
+        Bench::Parity(bench) => bench.run(&mut metrics).map(|()| "parity")?,
         Bench::Delivery(bench) => bench.run(&cli.folder, &mut metrics).map(|()| "delivery")?,
         // What it has to say is for the one that started it.
         Bench::Member(member) => return member.run(&cli.folder),

@@ -26,7 +26,7 @@ use std::{
 };
 
 /// What can be measured.
-const NAMES: [&str; 4] = ["pov", "keys", "placement", "delivery"];
+const NAMES: [&str; 5] = ["pov", "keys", "placement", "parity", "delivery"];
 
 /// Metrics that the design promises something about, what they are, and what is promised.
 const PROMISES: [Promise; 18] = [
