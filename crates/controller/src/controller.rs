@@ -4,7 +4,7 @@ use crate::{
     authority::Authority,
     census::{CensusConfig, CensusStatus},
     chain::Watcher,
-    gossip::Gossip,
+    gossip::{Gossip, counts::CountTeller},
     memory::Memory,
     registry::Registry,
     serve::ControlProtocol,
@@ -23,7 +23,8 @@ use tokio::{
 pub struct ControllerConfig {
     /// Copies, patience with providers, trust, tables.
     pub census: CensusConfig,
-    /// The network's other controllers: told what providers tell this one, and believed as far as providers signed it.
+    /// The network's other controllers: told what providers tell this one, and how many viewers it counts. Believed as far as
+    /// providers signed it, and in how many viewers they count.
     pub others: Vec<NodeId>,
     /// Uploads at a time; more are told to come back.
     pub uploads_max: usize,
@@ -92,7 +93,7 @@ impl Controller {
     pub fn start(config: ControllerConfig, dialer: Dialer, authority: Arc<dyn Authority>) -> Self {
         let mut memory = config.memory;
         let before = memory.as_mut().map(Memory::take).unwrap_or_default();
-        let (registry, task) = Registry::start(config.census, before, config.clock.clone());
+        let (registry, task) = Registry::start(config.census, &config.others, before, config.clock.clone());
         let mut tasks = JoinSet::new();
         if let Some(memory) = memory.clone() {
             tasks.spawn(memory.keep(registry.clone(), config.keep_every));
@@ -102,6 +103,10 @@ impl Controller {
         tasks.spawn(worker.run(config.plan_every, most));
         let watcher = Watcher { registry: registry.clone(), authority: authority.clone() };
         tasks.spawn(watcher.run(config.chain_every));
+        if !config.others.is_empty() {
+            let (registry, dialer, others) = (registry.clone(), dialer.clone(), config.others.clone());
+            tasks.spawn(CountTeller { registry, dialer, others }.run(config.plan_every));
+        }
         let gossip = Gossip::start(&config.others, &dialer, config.clock.clone(), &mut tasks);
         let protocol = Arc::new(ControlProtocol {
             registry,

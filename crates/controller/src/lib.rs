@@ -9,12 +9,14 @@
 //!                        stripes: four pieces of a film that few watch give those that are missing
 //!             audits? ─▶ a chunk that a provider says it holds, checked against the cell's name ─▶ trust
 //! viewer ──── find source ─▶ cell of the film? ─▶ who holds it? ─▶ a validator draws one: grant ─▶ counted as demand
+//! others ──── how many viewers they count ─▶ added to the demand
 //! ```
 //!
 //! Only trust, and which films are quiet, is persistent ([`Memory`]): what else a controller knows it is told again by providers that notice it was gone. So
 //! several controllers can serve one network, each with its own view: providers tell all of them the same, what they tell one is
-//! passed on to the others, all draw by the same seed, and they take turns to delete. What goes where is decided in `chainflix_placement`; [`Census`]
-//! turns what providers, publishers, viewers and the chain say into its events. Both are pure: no clock, no socket, time is an
+//! passed on to the others, each tells the others how many viewers it counts, all draw by the same seed, and they take turns to
+//! delete. What goes where is decided in `chainflix_placement`; [`Census`] turns what providers, publishers, viewers, other
+//! controllers and the chain say into its events. Both are pure: no clock, no socket, time is an
 //! argument. What the chain has to say comes through the [`Authority`] trait. Left out: copies straight between providers,
 //! and trust that controllers share.
 
@@ -35,7 +37,9 @@ mod upload;
 mod work;
 
 pub use authority::{Authority, AuthorityError, RegisteredCell, RegisteredFilm};
-pub use census::{Audit, AuditRules, Census, CensusConfig, CensusError, CensusStatus, Orders, Placing, Turns};
+pub use census::{
+    Audit, AuditRules, Census, CensusConfig, CensusError, CensusStatus, CountError, Orders, Placing, Turns,
+};
 pub use chainflix_placement::{Region, StripeCells};
 pub use controller::{Controller, ControllerConfig, ControllerStatus};
 pub use memory::{KnownProvider, Memory, MemoryError, Remembered, RememberedError};

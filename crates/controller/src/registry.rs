@@ -9,7 +9,7 @@ use crate::{
     memory::Remembered,
 };
 use chainflix_overlay::Clock;
-use chainflix_primitives::BlockHash;
+use chainflix_primitives::{BlockHash, NodeId};
 use tokio::{
     sync::{mpsc, oneshot},
     task::JoinHandle,
@@ -46,10 +46,12 @@ pub(crate) struct Registry(mpsc::Sender<Step>);
 pub(crate) struct Stopped;
 
 impl Registry {
-    /// Starts the task with what is known from before; it ends with the last sender, or when the handle is aborted.
-    pub(crate) fn start(config: CensusConfig, before: Remembered, clock: Clock) -> (Self, JoinHandle<()>) {
+    /// Starts the task beside `others` and with what is known from before; it ends with the last sender, or when the handle is
+    /// aborted.
+    pub(crate) fn start(config: CensusConfig, others: &[NodeId], before: Remembered, clock: Clock) -> (Self, JoinHandle<()>) {
         let (steps, mut mailbox) = mpsc::channel::<Step>(MAILBOX);
         let mut state = State { census: Census::new(config, clock.now_ms()), book: AddressBook::default(), seed: None };
+        state.census.beside(others);
         state.census.recall(before, clock.now_ms());
         let task = tokio::spawn(async move {
             while let Some(step) = mailbox.recv().await {

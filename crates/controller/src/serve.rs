@@ -3,7 +3,7 @@
 use crate::{
     authority::Authority,
     book::BookError,
-    census::CensusError,
+    census::{CensusError, CountError},
     gossip::Gossip,
     registry::{Registry, State},
     source,
@@ -13,7 +13,7 @@ use chainflix_overlay::{
     AddressRecord, Alpn, Clock, Dialer, PeerStream, Protocol, StreamError,
     control::{
         CONTROL_FRAME_BYTES_MAX, CellUpload, ControlAnswer, ControlRefusal, ControlRequest, PAGE_CELLS_MAX, PassedOn,
-        ProviderCard, ProviderWords, Share, Telling, Told,
+        ProviderCard, ProviderWords, Share, Telling, Told, WATCHED_FILMS_MAX, Watched,
     },
 };
 use chainflix_primitives::{GrantRequest, NodeId, Signed};
@@ -86,7 +86,8 @@ impl ControlProtocol {
             },
             ControlRequest::FindSource(request) => self.find_source(request).await,
             ControlRequest::Share(words) if words.cells.len() <= PAGE_CELLS_MAX => self.share(peer, words).await,
-            ControlRequest::Share(_) => Err(ControlRefusal::Malformed),
+            ControlRequest::Watched(words) if words.films.len() <= WATCHED_FILMS_MAX => self.watched(peer, words).await,
+            ControlRequest::Share(_) | ControlRequest::Watched(_) => Err(ControlRefusal::Malformed),
         };
         Some(answer.unwrap_or_else(|refusal| {
             debug!(%peer, %refusal, "refused");
@@ -157,6 +158,16 @@ impl ControlProtocol {
                 }
             }
             taken(heard)
+        })
+        .await
+    }
+
+    /// Another controller says how many viewers it counts: its connection proves who it is.
+    async fn watched(&self, peer: NodeId, words: Watched) -> Result<ControlAnswer, ControlRefusal> {
+        self.step(move |state, now_ms| match state.census.watched(&peer, &words, now_ms) {
+            Ok(()) => Ok(ControlAnswer::Done),
+            Err(CountError::Stranger) => Err(ControlRefusal::Forged),
+            Err(CountError::Older) => Err(ControlRefusal::Older),
         })
         .await
     }

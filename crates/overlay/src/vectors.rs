@@ -10,7 +10,7 @@ use crate::{
     control::{
         Announcement, CONTROL_FRAME_BYTES_MAX, CellUpload, Changes, ControlAnswer, ControlRefusal, ControlRequest,
         Heartbeat, HeldCell, InventoryPage, PassedOn, ProviderCard, ProviderMode, ProviderWords, Share, Source,
-        Telling, Told,
+        Telling, Told, Watched, WatchedFilm,
     },
     store::{STORE_FRAME_BYTES_MAX, StoreAnswer, StoreRefusal, StoreRequest},
     stream::frame,
@@ -218,6 +218,10 @@ fn control_protocol() -> Value {
         ("Heartbeat", ProviderWords::Heartbeat(heartbeat)),
     ];
     let passed = PassedOn { telling: tell(1, ProviderWords::Heartbeat(heartbeat)), address: Some(addresses()) };
+    let films = vec![
+        WatchedFilm { magnet: Magnet([4; 32]), viewers: 1_200 },
+        WatchedFilm { magnet: Magnet([16; 32]), viewers: 3 },
+    ];
     let requests = vec![
         ("PutAddress", ControlRequest::PutAddress(addresses())),
         ("GetAddress", ControlRequest::GetAddress(node().node_id())),
@@ -229,6 +233,7 @@ fn control_protocol() -> Value {
             ControlRequest::Share(Share { card: Signed::new(card(), &key()), slots: 8, cells: vec![CellId([6; 32])] }),
         ),
         ("PassOn", ControlRequest::PassOn(Box::new(passed))),
+        ("Watched", ControlRequest::Watched(Watched { at_ms: SEQUENCE, films })),
     ];
     let source = Source { grant: Signed::new(grant(), &key()), address: Some(addresses()) };
     let answers = vec![

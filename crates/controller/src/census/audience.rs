@@ -6,11 +6,13 @@
 //!                   ─▶ the source is busy for a minute ─ the viewer's next question ─▶ how it did (`claim`)
 //! ```
 //!
-//! A viewer fetches a cell a minute, and asks again when a source fails: it counts once. Where viewers are nobody tells, so
+//! A viewer fetches a cell a minute, and asks again when a source fails: it counts once. What is counted here is told to the
+//! other controllers, and what they count is added ([`elsewhere`](super::elsewhere)). Where viewers are nobody tells, so
 //! they want copies anywhere. Bounded: more than [`WATCHING_MAX`] viewers are not counted; of more than [`BUSY_MAX`] deliveries
 //! the oldest count as over.
 
-use super::claim::Word;
+use super::{claim::Word, elsewhere::Elsewhere};
+use chainflix_overlay::control::{WATCHED_FILMS_MAX, Watched, WatchedFilm};
 use chainflix_placement::{
     Event, Region,
     cold::ColdRules,
@@ -19,7 +21,10 @@ use chainflix_placement::{
     target::TargetRules,
 };
 use chainflix_primitives::{AccountAddress, CellId, Magnet, NodeId};
-use std::collections::{BTreeMap, VecDeque};
+use std::{
+    cmp::Reverse,
+    collections::{BTreeMap, VecDeque},
+};
 
 /// A viewer that was sent to a source watches for so long.
 const WATCHING_MS: u64 = 120_000;
@@ -58,6 +63,10 @@ pub(super) struct Audience {
     watching: BTreeMap<(Magnet, AccountAddress), Watching>,
     busy: VecDeque<(u64, NodeId)>,
     counted_ms: u64,
+    /// What was counted then, of this controller's own viewers.
+    own: BTreeMap<Magnet, u32>,
+    /// What other controllers count.
+    pub elsewhere: Elsewhere,
     /// The quarter of an hour that is being counted: sums of counts, and how many counts there were.
     bin: u64,
     sums: BTreeMap<Magnet, u64>,
@@ -71,6 +80,8 @@ impl Audience {
             watching: BTreeMap::new(),
             busy: VecDeque::new(),
             counted_ms: 0,
+            own: BTreeMap::new(),
+            elsewhere: Elsewhere::default(),
             bin: 0,
             sums: BTreeMap::new(),
             counts: 0,
@@ -134,11 +145,24 @@ impl Audience {
         }
         self.counted_ms = now_ms;
         self.watching.retain(|_, watching| watching.until_ms > now_ms);
-        let mut films: BTreeMap<Magnet, u32> = BTreeMap::new();
-        self.watching.keys().for_each(|(magnet, _)| *films.entry(*magnet).or_default() += 1);
+        self.own.clear();
+        self.watching.keys().for_each(|(magnet, _)| *self.own.entry(*magnet).or_default() += 1);
+        let films = self.elsewhere.add_to(&self.own, now_ms);
         self.learn(now_ms / BIN_MS, &films);
         let counts = films.into_iter().map(|(magnet, viewers)| ((magnet, Region::UNKNOWN), viewers)).collect();
         self.demand.wanted(now_ms, &counts)
+    }
+
+    /// The last count of own viewers, if it is later than `told_ms`.
+    pub(super) fn counted_after(&self, told_ms: u64) -> Option<Watched> {
+        if self.counted_ms <= told_ms {
+            return None;
+        }
+        let films = self.own.iter().map(|(magnet, viewers)| WatchedFilm { magnet: *magnet, viewers: *viewers });
+        let mut films: Vec<WatchedFilm> = films.collect();
+        films.sort_unstable_by_key(|film| (Reverse(film.viewers), film.magnet));
+        films.truncate(WATCHED_FILMS_MAX);
+        Some(Watched { at_ms: self.counted_ms, films })
     }
 
     /// Adds a count to its bin. Bins in which nobody counted are not learnt: they were not empty, but not seen.

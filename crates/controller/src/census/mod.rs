@@ -18,6 +18,7 @@ mod audience;
 mod audits;
 mod claim;
 mod cold;
+mod elsewhere;
 mod entry;
 mod hearsay;
 mod numbers;
@@ -28,6 +29,7 @@ mod trust;
 mod turns;
 
 pub use audits::AuditRules;
+pub use elsewhere::CountError;
 pub use numbers::{Audit, CensusConfig, CensusError, CensusStatus, Orders, Placing};
 pub use turns::Turns;
 

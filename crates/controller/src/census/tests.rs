@@ -3,6 +3,7 @@
 mod audits;
 mod claim;
 mod cold;
+mod elsewhere;
 mod hearsay;
 mod home;
 mod inventory;

@@ -8,9 +8,10 @@
 //!
 //! Nothing is kept to be passed on: a controller that lacks an announcement gets the next one whole, which the provider is asked
 //! for. Words go one hop and one after the other for each provider; [`LANES`] providers' go at a time. Where a lane stays full
-//! for two seconds the provider goes on without it, and the words count as lost. Left out: what viewers share, which they tell
-//! every controller themselves.
+//! for two seconds the provider goes on without it, and the words count as lost. How many viewers there are goes another way
+//! ([`counts`]). Left out: what viewers share, which they tell every controller themselves.
 
+pub(crate) mod counts;
 mod wants;
 
 use chainflix_overlay::{

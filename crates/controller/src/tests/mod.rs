@@ -2,6 +2,7 @@
 //! [`Chain`].
 
 mod bad_days;
+mod elsewhere;
 mod gossip;
 mod network;
 mod possession;
@@ -344,6 +345,20 @@ impl Network {
                 Ok(copies)
             }
         }
+    }
+
+    /// Where there are several controllers, a provider's own words may come a moment after those that were passed on, and until
+    /// then nothing is stored there.
+    async fn publish_beside_others(&self, cell: CellId, bytes: &[u8]) -> Result<u32, ControlError> {
+        let mut copies = self.publish(cell, bytes).await;
+        for _ in 0..100 {
+            if copies.is_ok() {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+            copies = self.publish(cell, bytes).await;
+        }
+        copies
     }
 
     async fn source(&self, from_byte: u64, excluded: Vec<NodeId>) -> Result<Source, ControlError> {

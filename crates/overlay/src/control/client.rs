@@ -2,7 +2,7 @@
 
 use super::{
     CONTROL_FRAME_BYTES_MAX, CellUpload, ControlAnswer, ControlRefusal, ControlRequest, PassedOn, Share, Source,
-    Telling,
+    Telling, Watched,
 };
 use crate::{
     address::AddressRecord,
@@ -92,6 +92,11 @@ pub async fn pass_on(dialer: &Dialer, controller: NodeId, passed: PassedOn) -> R
         (_, ControlAnswer::Heard) => Ok(Heed::Needless),
         _ => Err(ControlError::Protocol { controller }),
     }
+}
+
+/// Tells another controller how many viewers this one counts.
+pub async fn tell_watched(dialer: &Dialer, controller: NodeId, words: Watched) -> Result<(), ControlError> {
+    done(dialer, controller, ControlRequest::Watched(words)).await
 }
 
 /// Tells what this viewer serves of what it watched.

@@ -4,7 +4,7 @@ use super::{PassedOn, REASON_BYTES_MAX, REGION_BYTES_MAX, Telling};
 use crate::address::AddressRecord;
 use borsh::{BorshDeserialize, BorshSerialize};
 use chainflix_primitives::{
-    AccountAddress, BoxPublicKey, CellId, Grant, GrantRequest, NodeId, Signable, SignatureError, Signed,
+    AccountAddress, BoxPublicKey, CellId, Grant, GrantRequest, Magnet, NodeId, Signable, SignatureError, Signed,
 };
 use serde::{Deserialize, Serialize};
 
@@ -113,6 +113,25 @@ pub struct Share {
     pub cells: Vec<CellId>,
 }
 
+/// A film that is watched.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+pub struct WatchedFilm {
+    /// Which.
+    pub magnet: Magnet,
+    /// How many watch it.
+    pub viewers: u32,
+}
+
+/// How many viewers a controller counts itself: those that it sent to a source, and nobody that others told it of. Takes the
+/// place of what it counted before.
+#[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+pub struct Watched {
+    /// When it counted, by its own clock, in milliseconds since the Unix epoch; rises with every count.
+    pub at_ms: u64,
+    /// The most watched first, at most [`WATCHED_FILMS_MAX`](super::WATCHED_FILMS_MAX), and none that nobody watches.
+    pub films: Vec<WatchedFilm>,
+}
+
 /// A creator wants a sealed cell kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
 pub struct CellUpload {
@@ -156,6 +175,8 @@ pub enum ControlRequest {
     Share(Share),
     /// A provider told me this.
     PassOn(Box<PassedOn>),
+    /// So many watch what I named sources of.
+    Watched(Watched),
 }
 
 /// Everything a controller answers.
@@ -289,6 +310,13 @@ mod tests {
         let mut wordy = card(key.address());
         wordy.region = "x".repeat(REGION_BYTES_MAX + 1);
         assert!(matches!(ProviderCard::verify(&Signed::new(wordy, &key), &node), Err(CardError::Region { .. })));
+    }
+
+    #[test]
+    fn a_count_of_as_many_films_as_may_be_fits_a_frame() {
+        let film = WatchedFilm { magnet: Magnet([1; 32]), viewers: u32::MAX };
+        let request = ControlRequest::Watched(Watched { at_ms: u64::MAX, films: vec![film; WATCHED_FILMS_MAX] });
+        assert!(borsh::to_vec(&request).unwrap().len() <= CONTROL_FRAME_BYTES_MAX);
     }
 
     #[test]
