@@ -75,7 +75,7 @@ async fn the_other_controller_wants_copies_for_a_crowd_that_it_does_not_see() {
 
     // Minutes pass: in each the crowd asks the first controller, and nobody the second.
     let mut is_told = false;
-    for _ in 0..100 {
+    for _ in 0..300 {
         ask_as_crowd(&network).await;
         hand.fetch_add(MINUTE_MS, Ordering::SeqCst);
         tokio::time::sleep(Duration::from_millis(100)).await;
