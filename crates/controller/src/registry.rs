@@ -48,7 +48,12 @@ pub(crate) struct Stopped;
 impl Registry {
     /// Starts the task beside `others` and with what is known from before; it ends with the last sender, or when the handle is
     /// aborted.
-    pub(crate) fn start(config: CensusConfig, others: &[NodeId], before: Remembered, clock: Clock) -> (Self, JoinHandle<()>) {
+    pub(crate) fn start(
+        config: CensusConfig,
+        others: &[NodeId],
+        before: Remembered,
+        clock: Clock,
+    ) -> (Self, JoinHandle<()>) {
         let (steps, mut mailbox) = mpsc::channel::<Step>(MAILBOX);
         let mut state = State { census: Census::new(config, clock.now_ms()), book: AddressBook::default(), seed: None };
         state.census.beside(others);

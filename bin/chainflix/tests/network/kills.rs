@@ -13,7 +13,7 @@ fn accepted(demo: &Demo) -> u64 {
 }
 
 /// Waits until the viewer mined some more.
-async fn await_more(demo: &Demo, plays: u64) {
+pub async fn await_more(demo: &Demo, plays: u64) {
     let wanted = accepted(demo) + plays;
     until(&format!("{plays} more plays"), async || accepted(demo) >= wanted).await;
 }

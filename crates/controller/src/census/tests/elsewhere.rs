@@ -35,7 +35,7 @@ fn count(both: &mut [Census; 2], tell: bool, now_ms: u64) -> [Orders; 2] {
         let words = both[from].counted_after(0).unwrap();
         assert_eq!(both[1 - from].watched(&NAMES[from], &words, now_ms), Ok(()));
     }
-    both.each_mut().map(|census| census.orders(now_ms, &SEED, 10))
+    both.each_mut().map(|census| census.orders(now_ms, &SEED, 10, 0))
 }
 
 /// So many of the viewers ask the first controller each minute, and the others the second one. How many copies each deleted.
@@ -144,7 +144,7 @@ fn the_most_watched_are_told_once_for_each_count() {
     };
     let films = WATCHED_FILMS_MAX as u32 + 10;
     for number in 0..films {
-        census.film(&RegisteredFilm { magnet: film(number), home: HOME, cells: Vec::new() }, 0);
+        census.film(&RegisteredFilm { magnet: film(number), home: HOME, cells: Vec::new(), stripes: Vec::new() }, 0);
         // The last three are watched by more than one.
         let viewers = 1 + 3u32.saturating_sub(films - 1 - number) as u8;
         (0..viewers).for_each(|viewer| {
