@@ -2,9 +2,9 @@
 
 use chainflix_overlay::control::{ControlRefusal, ProviderCard};
 use chainflix_placement::{Region, StripeCells};
-use chainflix_primitives::{AccountAddress, BlockHash, CellId, Grant, GrantRequest, Magnet, Signed};
+use chainflix_primitives::{AccountAddress, BlockHash, CellId, Grant, GrantRequest, Magnet, NodeId, Signed};
 use futures::future::BoxFuture;
-use std::error::Error;
+use std::{collections::HashSet, error::Error};
 
 /// A cell as its film's manifest lists it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,6 +62,9 @@ pub trait Authority: Send + Sync + 'static {
 
     /// A registered film; `None` where no validator has its manifest (yet).
     fn film(&self, magnet: Magnet) -> BoxFuture<'_, Result<Option<RegisteredFilm>, AuthorityError>>;
+
+    /// The nodes of all registered providers: to nobody else a validator sends a viewer.
+    fn providers(&self) -> BoxFuture<'_, Result<HashSet<NodeId>, AuthorityError>>;
 
     /// A hash that nobody controls, the same for all who ask within a minute.
     fn seed(&self) -> BoxFuture<'_, Result<BlockHash, AuthorityError>>;

@@ -1,7 +1,8 @@
-//! Keeps the registry informed of what the chain knows: the seed of the minute, and films with their cells.
+//! Keeps the registry informed of what the chain knows: the seed of the minute, films with their cells, registered providers.
 //!
 //! ```text
 //! every few seconds ─▶ seed ─▶ registry
+//! every minute ─▶ who is registered ─▶ registry
 //!                      films after the last one known ─▶ those that wait ─ manifest? ─yes─▶ registry
 //!                                                              ▲──────────── not yet ─┘
 //! ```
@@ -15,11 +16,13 @@ use crate::{
 };
 use chainflix_primitives::Magnet;
 use std::{collections::VecDeque, sync::Arc, time::Duration};
-use tokio::time::{MissedTickBehavior, interval};
+use tokio::time::{Instant, MissedTickBehavior, interval};
 use tracing::{debug, warn};
 
 /// Films that wait for their manifest.
 const WAITING_MAX: usize = 4_096;
+/// Time between two readings of who is registered: the list is whole.
+const REGISTERED_EVERY: Duration = Duration::from_secs(60);
 /// Manifests that are asked for in one round: more than a page of films, so that the queue gets shorter.
 const ROUND_MAX: usize = 256;
 
@@ -29,22 +32,24 @@ pub(crate) struct Watcher {
 }
 
 #[derive(Default)]
-struct Films {
-    known: u64,
+struct Known {
+    films: u64,
     waiting: VecDeque<Magnet>,
+    /// When the list of registered providers was read last.
+    registered_at: Option<Instant>,
 }
 
 impl Watcher {
     /// Runs until it is aborted.
     pub(crate) async fn run(self, every: Duration) {
-        let (mut films, mut silent, mut more) = (Films::default(), false, false);
+        let (mut known, mut silent, mut more) = (Known::default(), false, false);
         let mut ticks = interval(every);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             if !more {
                 ticks.tick().await;
             }
-            let looked = self.look(&mut films).await;
+            let looked = self.look(&mut known).await;
             match &looked {
                 Err(error) if !silent => warn!(%error, "the chain is not heard"),
                 Err(error) => debug!(%error, "the chain is still not heard"),
@@ -56,23 +61,28 @@ impl Watcher {
     }
 
     /// Looks once; says whether there is more to read.
-    async fn look(&self, films: &mut Films) -> Result<bool, AuthorityError> {
+    async fn look(&self, known: &mut Known) -> Result<bool, AuthorityError> {
         let seed = self.authority.seed().await?;
         // A registry that stopped needs no seed; this task is aborted with it.
         let _ = self.registry.step(move |state, _| state.seed = Some(seed)).await;
-        let new = self.authority.films(films.known).await?;
+        if known.registered_at.is_none_or(|at| at.elapsed() >= REGISTERED_EVERY) {
+            let nodes = self.authority.providers().await?;
+            let _ = self.registry.step(move |state, now_ms| state.census.registered(nodes, now_ms)).await;
+            known.registered_at = Some(Instant::now());
+        }
+        let new = self.authority.films(known.films).await?;
         let more = !new.is_empty();
-        films.known += new.len() as u64;
-        films.waiting.extend(new);
-        let beyond = films.waiting.len().saturating_sub(WAITING_MAX);
-        films.waiting.drain(..beyond).for_each(|magnet| warn!(%magnet, "a film without a manifest is given up"));
-        for _ in 0..films.waiting.len().min(ROUND_MAX) {
-            let Some(magnet) = films.waiting.front().copied() else { break };
+        known.films += new.len() as u64;
+        known.waiting.extend(new);
+        let beyond = known.waiting.len().saturating_sub(WAITING_MAX);
+        known.waiting.drain(..beyond).for_each(|magnet| warn!(%magnet, "a film without a manifest is given up"));
+        for _ in 0..known.waiting.len().min(ROUND_MAX) {
+            let Some(magnet) = known.waiting.front().copied() else { break };
             let film = self.authority.film(magnet).await?;
-            films.waiting.pop_front();
+            known.waiting.pop_front();
             match film {
                 Some(film) => _ = self.registry.step(move |state, now_ms| state.census.film(&film, now_ms)).await,
-                None => films.waiting.push_back(magnet),
+                None => known.waiting.push_back(magnet),
             }
         }
         Ok(more)

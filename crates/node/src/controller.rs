@@ -19,7 +19,7 @@ use chainflix_rpc::{
 };
 use futures::future::{BoxFuture, FutureExt as _};
 use std::{
-    collections::{BTreeSet, HashMap},
+    collections::{BTreeSet, HashMap, HashSet},
     sync::{Arc, Mutex, PoisonError},
 };
 
@@ -165,6 +165,14 @@ impl Authority for Chain {
             let cells = manifest.cells.iter().map(|cell| RegisteredCell { cell: cell.id, size: cell.size });
             let cells = cells.collect();
             Ok(Some(RegisteredFilm { magnet, home: self.home(magnet).await?, cells, stripes: stripes(&manifest) }))
+        }
+        .boxed()
+    }
+
+    fn providers(&self) -> BoxFuture<'_, Result<HashSet<NodeId>, AuthorityError>> {
+        async move {
+            let providers = self.client.providers().await.map_err(failed)?;
+            Ok(providers.into_iter().map(|provider| provider.node_id).collect())
         }
         .boxed()
     }

@@ -61,6 +61,8 @@ pub struct Wish<'a> {
     pub beside: &'a [ProviderIndex],
     /// Who just failed: they alone are out.
     pub unwanted: &'a [ProviderIndex],
+    /// Whether it is the one copy of a cell: then it goes only to whom viewers are sent to.
+    pub alone: bool,
 }
 
 /// All providers that could take something, as one plan sees them.
@@ -201,7 +203,10 @@ impl<'a> Board<'a> {
         runner.free_bytes >= wish.size
             && !wish.beside.contains(&runner.provider)
             && !wish.unwanted.contains(&runner.provider)
-            && self.picture.provider(runner.provider).is_some_and(apart)
+            && self
+                .picture
+                .provider(runner.provider)
+                .is_some_and(|provider| apart(provider) && (provider.registered || !wish.alone))
     }
 }
 
@@ -231,8 +236,8 @@ impl Runner {
 impl<'a> Wish<'a> {
     /// A wish for more copies of a cell of the picture, beside those that are there or coming.
     pub fn more(picture: &'a Picture, cell: &'a Cell, wanted: usize, beside: &'a [ProviderIndex]) -> Self {
-        let film = picture.film_of(cell);
-        Self { cell: &cell.id, size: cell.size.into(), film, region: None, wanted, beside, unwanted: &[] }
+        let (film, alone) = (picture.film_of(cell), picture.stripe_of(cell).is_some());
+        Self { cell: &cell.id, size: cell.size.into(), film, region: None, wanted, beside, unwanted: &[], alone }
     }
 }
 

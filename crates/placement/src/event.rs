@@ -112,6 +112,8 @@ pub enum Event {
     /// A provider is silent: nobody is sent there, and its copies count for the floor until it is lost
     /// ([`patience`](crate::patience)). Of one that is lost already it changes nothing.
     Silent(NodeId),
+    /// Whether validators send viewers to a provider: whose account is not registered keeps no cell for its stripe.
+    Registered { node: NodeId, registered: bool },
     /// The stripes of a film that is known. Those with a cell or parity cell of another film or stripe are left out.
     Striped { magnet: Magnet, stripes: Vec<StripeCells> },
     /// A film is kept as stripes from now on, or as copies again. Nobody wants more of it until the next [`Event::Wanted`].

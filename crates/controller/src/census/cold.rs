@@ -6,7 +6,8 @@
 use super::Census;
 use crate::authority::RegisteredFilm;
 use chainflix_placement::{Event, cold::Quiet};
-use chainflix_primitives::{CellId, Magnet};
+use chainflix_primitives::{CellId, Magnet, NodeId};
+use std::collections::HashSet;
 
 impl Census {
     /// The chain named a film's stripes.
@@ -32,6 +33,21 @@ impl Census {
                 let turned = self.audience.demand().adopt(magnet);
                 self.turn(turned, now_ms);
             }
+        }
+    }
+
+    /// These providers are registered, and nobody else.
+    pub fn registered(&mut self, nodes: HashSet<NodeId>, now_ms: u64) {
+        self.registered = Some(nodes);
+        let nodes: Vec<NodeId> = self.entries.keys().copied().collect();
+        nodes.iter().for_each(|node| self.present_registration(node, now_ms));
+    }
+
+    /// Tells whether viewers are sent to a provider, where that is known and not as it was.
+    pub(super) fn present_registration(&mut self, node: &NodeId, now_ms: u64) {
+        let registered = self.registered.as_ref().is_none_or(|nodes| nodes.contains(node));
+        if self.provider(node).is_some_and(|provider| provider.registered != registered) {
+            self.tell(now_ms, &Event::Registered { node: *node, registered });
         }
     }
 

@@ -79,6 +79,8 @@ pub struct Census {
     rest_until_ms: u64,
     /// The newcomer that was given something last.
     given: NodeId,
+    /// Nodes of registered providers; everybody, before the chain has said.
+    registered: Option<HashSet<NodeId>>,
 }
 
 impl Census {
@@ -100,6 +102,7 @@ impl Census {
             out: HashMap::new(),
             rest_until_ms: 0,
             given: NodeId([0; 32]),
+            registered: None,
         }
     }
 
@@ -334,6 +337,7 @@ impl Census {
         let left_out = self.tell(now_ms, &Event::Gained { node: *node, cells });
         self.remember_left_out(node, left_out);
         self.adopt(staged.into_keys(), now_ms);
+        self.present_registration(node, now_ms);
         self.enter_record(node, now_ms);
         self.present_mode(node, now_ms);
     }

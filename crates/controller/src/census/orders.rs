@@ -42,6 +42,7 @@ impl Census {
             wanted: self.config.copies().saturating_sub(copies + on_their_way),
             beside: &beside,
             unwanted: &unwanted,
+            alone: false,
         };
         let chosen = Board::new(&self.picture, self.config.repair.placement).choose(seed, &wish);
         let nodes: Vec<NodeId> =

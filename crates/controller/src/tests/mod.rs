@@ -26,6 +26,7 @@ use chainflix_primitives::{
 use chainflix_provider::{Provider, ProviderConfig, Store};
 use futures::future::BoxFuture;
 use std::{
+    collections::HashSet,
     net::SocketAddr,
     sync::{
         Arc, Mutex,
@@ -116,6 +117,13 @@ impl Authority for Chain {
 
     fn film(&self, magnet: Magnet) -> BoxFuture<'_, Result<Option<RegisteredFilm>, AuthorityError>> {
         Box::pin(async move { Ok(self.films.lock().unwrap().iter().find(|film| film.magnet == magnet).cloned()) })
+    }
+
+    fn providers(&self) -> BoxFuture<'_, Result<HashSet<NodeId>, AuthorityError>> {
+        let registered = (1..CONTROLLER).map(|seed| NodeKey::from_bytes(&[seed; 32]).node_id());
+        let unregistered = self.unregistered.lock().unwrap().clone();
+        let registered = registered.filter(|node| !unregistered.contains(node)).collect();
+        Box::pin(async { Ok(registered) })
     }
 
     fn seed(&self) -> BoxFuture<'_, Result<BlockHash, AuthorityError>> {

@@ -41,7 +41,8 @@ fn picture(cards: &[Card]) -> Picture {
 /// The numbers of those that get cell `number`.
 fn chosen(picture: &Picture, number: u32, wanted: usize) -> Vec<ProviderIndex> {
     let id = cell(number);
-    let wish = Wish { cell: &id, size: 1 << 20, film: None, region: None, wanted, beside: &[], unwanted: &[] };
+    let wish =
+        Wish { cell: &id, size: 1 << 20, film: None, region: None, wanted, beside: &[], unwanted: &[], alone: false };
     Board::new(picture, Rules::default()).choose(&SEED, &wish)
 }
 
@@ -77,7 +78,8 @@ fn chances_are_the_same_over_many_buckets() {
     assert_eq!(board.buckets.len(), 8);
     let large = (0..4_000).filter(|number| {
         let id = cell(*number);
-        let wish = Wish { cell: &id, size: 1, film: None, region: None, wanted: 1, beside: &[], unwanted: &[] };
+        let wish =
+            Wish { cell: &id, size: 1, film: None, region: None, wanted: 1, beside: &[], unwanted: &[], alone: false };
         board.choose(&SEED, &wish)[0].0 >= 500
     });
     // 31 x 5 against 15 x 4: 2,884 are expected; five standard deviations are 142.
@@ -131,6 +133,7 @@ fn regions_come_before_disks() {
             wanted: 9,
             beside: &beside,
             unwanted: &[ProviderIndex(0)],
+            alone: false,
         };
         let there: HashSet<_> =
             Board::new(&picture, Rules::default()).choose(&SEED, &wish).into_iter().map(|index| index.0).collect();
@@ -174,7 +177,8 @@ fn room_that_is_taken_is_taken() {
     let picture = picture(&[card(0, 1_000 << 20)]);
     let mut board = Board::new(&picture, Rules::default());
     let id = cell(0);
-    let wish = |size| Wish { cell: &id, size, film: None, region: None, wanted: 1, beside: &[], unwanted: &[] };
+    let wish =
+        |size| Wish { cell: &id, size, film: None, region: None, wanted: 1, beside: &[], unwanted: &[], alone: false };
     assert_eq!(board.choose(&SEED, &wish(951 << 20)), []);
     assert_eq!(board.choose(&SEED, &wish(950 << 20)), [ProviderIndex(0)]);
     board.take(ProviderIndex(0), 900 << 20);
@@ -190,7 +194,8 @@ fn another_seed_is_another_choice() {
     let board = Board::new(&picture, Rules::default());
     let choose = |seed: u8, number| {
         let id = cell(number);
-        let wish = Wish { cell: &id, size: 1, film: None, region: None, wanted: 3, beside: &[], unwanted: &[] };
+        let wish =
+            Wish { cell: &id, size: 1, film: None, region: None, wanted: 3, beside: &[], unwanted: &[], alone: false };
         board.choose(&BlockHash([seed; 32]), &wish)
     };
     assert!((0..50).filter(|number| choose(1, *number) == choose(2, *number)).count() < 3);

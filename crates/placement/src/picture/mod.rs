@@ -93,6 +93,9 @@ impl Picture {
             Event::Ended { node, cell } => self.end(node, cell, now_ms)?,
             Event::Film { magnet, home, countries, cells } => self.film(*magnet, *home, countries, cells, now_ms)?,
             Event::Wanted { magnet, wants } => self.wanted(magnet, wants, now_ms)?,
+            Event::Registered { node, registered } => {
+                self.change(node, now_ms, |provider| provider.registered = *registered)?;
+            }
             Event::Striped { magnet, stripes } => self.striped(magnet, stripes, now_ms)?,
             Event::Coded { magnet, coded } => self.coded(magnet, *coded, now_ms)?,
             Event::Resting { node, resting } => self.change(node, now_ms, |provider| provider.resting = *resting)?,
@@ -182,7 +185,9 @@ impl Picture {
     fn change(&mut self, node: &NodeId, now_ms: u64, by: impl FnOnce(&mut Provider)) -> Result<(), PictureError> {
         let number = self.known(node)?;
         let Some(provider) = self.providers.get_mut(number) else { return Ok(()) };
-        let weighs = |provider: &Provider| (provider.alive, provider.silent, provider.standing, provider.region);
+        let weighs = |provider: &Provider| {
+            (provider.alive, provider.silent, provider.standing, provider.region, provider.registered)
+        };
         let before = weighs(provider);
         by(provider);
         if before == weighs(provider) {

@@ -104,6 +104,8 @@ pub struct Provider {
     pub resting: bool,
     /// How far it is trusted.
     pub standing: Standing,
+    /// Whether validators send viewers to it, as far as is known.
+    pub registered: bool,
     /// By which it runs in draws.
     pub(crate) key: u64,
     /// What it holds, in the order of the numbers.
@@ -128,6 +130,7 @@ impl Provider {
             silent: false,
             resting: false,
             standing: Standing::default(),
+            registered: true,
             key: runner(&card.node.0),
             held: Vec::new(),
             coming: 0,

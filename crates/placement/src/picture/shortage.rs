@@ -50,6 +50,8 @@ impl Picture {
         if !providers().any(|provider| provider.alive) {
             return Lack::default();
         }
+        // Of several copies one may be with somebody whom viewers are not sent to; the one copy of a stripe may not.
+        let providers = || providers().filter(|provider| stripe.is_none() || provider.registered);
         let mut present: SmallVec<[Region; 8]> =
             providers().filter(|provider| provider.counts()).map(|provider| provider.region).collect();
         let copies = present.len();

@@ -8,8 +8,8 @@
 //! 7 or fewer        cells 1 · · 1  parity 1 1 · 1 1 1  ─▶ broken: what is missing is made anew
 //! ```
 //!
-//! A piece is *there* when a provider keeps it that is heard or waited for, and that shares no fate with those who keep the
-//! stripe's other pieces. Of several holders of a cell one is its keeper: the others' copies do not count for the stripe.
+//! A piece is *there* when a provider keeps it that is heard or waited for, to whom viewers are sent, and that shares no fate with
+//! those who keep the stripe's other pieces. Of several holders of a cell one is its keeper: the others' copies do not count for the stripe.
 //! Which films are coded is decided elsewhere ([`cold`](crate::cold)), and why any four of ten in
 //! `docs/decisions/0009-cold-films-as-stripes.md`.
 
@@ -303,7 +303,7 @@ impl Picture {
 
 /// Whether what a provider holds is there, as long as it was not silent for too long.
 fn keeps(provider: &Provider) -> bool {
-    provider.counts() || provider.is_awaited()
+    provider.registered && (provider.counts() || provider.is_awaited())
 }
 
 fn is_apart(provider: &Provider, company: &[&Provider]) -> bool {

@@ -61,8 +61,16 @@ fn who_rests_counts_and_is_left_in_peace() {
     apply(&mut picture, [Event::Back(node(0))]);
     let board = crate::choose::Board::new(&picture, crate::choose::Rules::default());
     let other = cell(2);
-    let wish =
-        crate::choose::Wish { cell: &other, size: 1, film: None, region: None, wanted: 1, beside: &[], unwanted: &[] };
+    let wish = crate::choose::Wish {
+        cell: &other,
+        size: 1,
+        film: None,
+        region: None,
+        wanted: 1,
+        beside: &[],
+        unwanted: &[],
+        alone: false,
+    };
     let seed = chainflix_primitives::BlockHash([1; 32]);
     assert_eq!(board.choose(&seed, &wish), [], "nothing is stored there");
     apply(&mut picture, [Event::Resting { node: node(0), resting: false }]);

@@ -126,6 +126,18 @@ fn a_film_that_lists_false_parity_stays_copies_for_ever() {
 }
 
 #[test]
+fn a_stripe_lies_with_registered_providers_alone() {
+    let mut census = stage(|config| config.cold.after_ms = 0);
+    census.film(&striped_film(), 0);
+    census.registered((1..=9).map(node).collect(), 0);
+    assert_eq!(rebuilds(&mut census, 1), [], "five places are too few");
+    enter(&mut census, 13, &[], 2);
+    census.registered((1..=11).map(node).chain([node(13)]).collect(), 3);
+    let order = rebuilds(&mut census, 4).remove(0);
+    assert!(order.to.iter().all(|piece| piece.node != node(12)), "{:?}", order.to);
+}
+
+#[test]
 fn who_asks_for_a_cell_that_nobody_has_wakes_the_film() {
     let mut census = stage(|config| config.cold.after_ms = 0);
     census.film(&striped_film(), 0);

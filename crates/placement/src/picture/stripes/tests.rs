@@ -172,6 +172,19 @@ fn who_leaves_hands_its_piece_over_and_nothing_is_made_anew() {
 }
 
 #[test]
+fn who_is_not_registered_keeps_nothing_alone() {
+    let mut picture = whole();
+    let node = picture.provider(state(&picture).pieces[1].keeper.unwrap()).unwrap().node;
+    tell(&mut picture, Event::Registered { node, registered: false });
+    assert_eq!((state(&picture).there(), picture.short_count(), picture.broken_count()), (9, 1, 0));
+    assert_eq!((copy(&mut picture), state(&picture).there(), picture.short_count()), (1, 10, 0));
+    let others: Vec<NodeId> = picture.providers().map(|(_, provider)| provider.node).collect();
+    others.into_iter().for_each(|node| tell(&mut picture, Event::Registered { node, registered: false }));
+    assert_eq!((state(&picture).there(), delete(&mut picture)), (0, 0));
+    assert_eq!((mend(&mut picture), copy(&mut picture)), (vec![], 0), "there is no place");
+}
+
+#[test]
 fn a_film_that_gets_warm_has_its_copies_before_its_parity_goes() {
     let mut picture = whole();
     lose(&mut picture, 1);
@@ -256,7 +269,8 @@ proptest! {
                 }
                 _ => {
                     let had = heard(&picture);
-                    (mend(&mut picture), copy(&mut picture));
+                    mend(&mut picture);
+                    copy(&mut picture);
                     prop_assert!(had < 4 || state(&picture).there() > 7 || picture.broken_count() > 0 || !state(&picture).coded);
                 }
             }
@@ -264,7 +278,9 @@ proptest! {
         (0..80).for_each(|number| tell(&mut picture, Event::Back(node(number))));
         turn(&mut picture, true);
         for _ in 0..3 {
-            (mend(&mut picture), copy(&mut picture), delete(&mut picture));
+            mend(&mut picture);
+            copy(&mut picture);
+            delete(&mut picture);
         }
         prop_assert!(heard_none(&picture) || state(&picture).there() >= 8, "{:?}", state(&picture));
     }
