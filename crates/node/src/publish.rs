@@ -125,7 +125,8 @@ pub async fn publish(options: PublishOptions, progress: &(dyn Fn(Progress) + Sen
     let sealed = uploader.upload_all(&packaged, &secret, progress).await;
     overlay.close().await;
     let sealed = sealed?;
-    let parity = parity::parity_names(&packaged.cells, &secret, progress).await.context("parity cannot be computed")?;
+    let parity =
+        parity::parity_names(&packaged.cells, &sealed, &secret, progress).await.context("parity cannot be computed")?;
     let manifest = packaged.manifest(&title, options.creator.address(), &sealed, parity)?;
 
     progress(Progress::Registering);

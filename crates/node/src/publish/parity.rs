@@ -8,7 +8,7 @@
 //! these names that they are right. A slice of each piece is in memory at a time, two or three MiB in all.
 
 use super::Progress;
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, ensure};
 use chainflix_cell::Keystream;
 use chainflix_media::PackagedCell;
 use chainflix_parity::{CELL_PIECES, PARITY_PIECES, Recovery, SLICE_BYTES};
@@ -29,9 +29,11 @@ const READ_BYTES: u64 = 128 << 10;
 
 const _: () = assert!(READ_BYTES <= SLICE_BYTES as u64);
 
-/// The names of the parity cells of each stripe of a film, in the stripes' order; none where it has too few cells.
+/// The names of the parity cells of each stripe of a film, in the stripes' order; none where it has too few cells. `sealed`
+/// are the names under which its cells were uploaded.
 pub(super) async fn parity_names(
     cells: &[PackagedCell],
+    sealed: &[CellId],
     secret: &VideoSecret,
     progress: &(dyn Fn(Progress) + Send + Sync),
 ) -> Result<Vec<[CellId; STRIPE_PARITY]>> {
@@ -45,7 +47,8 @@ pub(super) async fn parity_names(
         let sources = stripe.cells.map(|index| {
             let cell = &cells[index as usize];
             done_bytes += cell.size;
-            Source { path: cell.path.clone(), size: cell.size, layer: Keystream::sealing(&secret.cell_key(index)) }
+            let (path, id) = (cell.path.clone(), sealed[index as usize]);
+            Source { path, id, size: cell.size, layer: Keystream::sealing(&secret.cell_key(index)) }
         });
         names.push(spawn_blocking(move || names_of(sources, stripe.parity_bytes)).await??);
         progress(Progress::Coding { done_bytes, total_bytes });
@@ -56,21 +59,23 @@ pub(super) async fn parity_names(
 /// A cell that lies unsealed on a disk.
 struct Source {
     path: PathBuf,
+    id: CellId,
     size: u64,
     layer: Keystream,
 }
 
 /// A cell while it is read, sealed, from its first byte on.
 struct Sealed {
+    source: Source,
     file: File,
     left_bytes: u64,
-    layer: Keystream,
+    hasher: blake3::Hasher,
 }
 
 impl Sealed {
     fn open(source: Source) -> Result<Self> {
         let file = File::open(&source.path).with_context(|| format!("cannot read {}", source.path.display()))?;
-        Ok(Self { file, left_bytes: source.size, layer: source.layer })
+        Ok(Self { file, left_bytes: source.size, hasher: blake3::Hasher::new(), source })
     }
 
     /// The next `length` bytes, which stand at `offset`. Behind the cell are zeros that nobody sealed.
@@ -80,9 +85,17 @@ impl Sealed {
         let of_cell = self.left_bytes.min(length as u64) as usize;
         let cell = &mut bytes[..of_cell];
         self.file.read_exact(cell)?;
-        self.layer.apply(offset, cell);
+        self.source.layer.apply(offset, cell);
+        self.hasher.update(cell);
         self.left_bytes -= of_cell as u64;
         Ok(bytes)
+    }
+
+    /// Whether what was read is what was uploaded: parity of other bytes would keep the film from ever being a stripe.
+    fn check(&self) -> Result<()> {
+        let path = self.source.path.display();
+        ensure!(self.hasher.finalize() == self.source.id.0, "{path} is not what it was when it was uploaded");
+        Ok(())
     }
 }
 
@@ -102,6 +115,7 @@ fn names_of(sources: [Source; STRIPE_CELLS], parity_bytes: u64) -> Result<[CellI
         }
         offset += length as u64;
     }
+    cells.iter().try_for_each(Sealed::check)?;
     Ok(hashers.map(|hasher| CellId(hasher.finalize().into())))
 }
 
@@ -126,6 +140,10 @@ mod tests {
         bytes
     }
 
+    fn ids(cells: &[PackagedCell], secret: &VideoSecret) -> Vec<CellId> {
+        (0..).zip(cells).map(|(index, cell)| CellId(blake3::hash(&sealed(cell, index, secret)).into())).collect()
+    }
+
     #[tokio::test]
     async fn the_names_are_those_of_the_parity_of_the_sealed_cells() {
         let folder = tempfile::tempdir().unwrap();
@@ -134,7 +152,8 @@ mod tests {
         let cells = packaged(folder.path(), &[40, read, 70, 2 * read + 77, 50, 60, 300, read + 1, 7]);
         let secret = VideoSecret::from_bytes([3; 32]);
         let told = Mutex::new(Vec::new());
-        let names = parity_names(&cells, &secret, &|at| told.lock().unwrap().push(at)).await.unwrap();
+        let ids = ids(&cells, &secret);
+        let names = parity_names(&cells, &ids, &secret, &|at| told.lock().unwrap().push(at)).await.unwrap();
 
         let stripes = [([3, 7, 1, 6], 2 * read + 128), ([2, 5, 4, 0], 128)];
         assert_eq!(names.len(), stripes.len());
@@ -153,15 +172,23 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_film_of_three_cells_has_no_parity_and_a_cell_that_is_gone_is_told() {
+    async fn a_film_of_three_cells_has_no_parity_and_a_cell_that_is_gone_or_another_is_told() {
         let folder = tempfile::tempdir().unwrap();
         let secret = VideoSecret::from_bytes([4; 32]);
-        let mut cells = packaged(folder.path(), &[5, 6, 7]);
-        assert_eq!(parity_names(&cells, &secret, &|_| ()).await.unwrap(), [[CellId([0; 32]); STRIPE_PARITY]; 0]);
-        cells.push(PackagedCell { path: folder.path().join("gone"), ..cells[0].clone() });
-        let error = parity_names(&cells, &secret, &|_| ()).await.unwrap_err();
-        assert!(format!("{error:#}").contains("gone"), "{error:#}");
+        let mut cells = packaged(folder.path(), &[5, 6, 7, 8]);
+        let ids = ids(&cells, &secret);
+        let none = parity_names(&cells[..3], &ids[..3], &secret, &|_| ()).await.unwrap();
+        assert_eq!(none, [[CellId([0; 32]); STRIPE_PARITY]; 0]);
+        let told = async |cells: &[PackagedCell]| {
+            let error = parity_names(cells, &ids, &secret, &|_| ()).await.unwrap_err();
+            format!("{error:#}")
+        };
+        cells[3].path = folder.path().join("gone");
+        assert!(told(&cells).await.contains("gone"));
         cells[3] = PackagedCell { size: 9, ..cells[1].clone() };
-        assert!(parity_names(&cells, &secret, &|_| ()).await.is_err(), "a file that is shorter than its cell");
+        assert!(told(&cells).await.contains("fill"), "a file that is shorter than its cell");
+        let other = packaged(folder.path(), &[5, 6, 7, 8]);
+        std::fs::write(&other[0].path, [9; 5]).unwrap();
+        assert!(told(&other).await.contains("0.cell is not what it was"));
     }
 }

@@ -116,6 +116,21 @@ fn a_film_that_gets_cold_has_its_parity_before_a_copy_goes() {
 }
 
 #[test]
+fn with_seven_pieces_no_copy_goes() {
+    let mut picture = rehearsal().picture();
+    turn(&mut picture, true);
+    let order = unbounded().plan_stripes(0, &picture, &SEED, 9, true).remove(0);
+    let store = |picture: &mut Picture, piece: &crate::repair::PieceAt| {
+        let cells = vec![Held { cell: piece.cell, size: piece.size }];
+        tell(picture, Event::Gained { node: piece.node, cells });
+    };
+    order.to[..3].iter().for_each(|piece| store(&mut picture, piece));
+    assert_eq!((state(&picture).there(), delete(&mut picture)), (7, 0));
+    store(&mut picture, &order.to[3]);
+    assert_eq!((state(&picture).there(), delete(&mut picture)), (8, 8));
+}
+
+#[test]
 fn what_is_missing_waits_until_three_are_and_is_made_of_any_four() {
     let mut picture = whole();
     let gone = [0, 3].map(|piece| lose(&mut picture, piece));
