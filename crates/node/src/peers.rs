@@ -5,13 +5,16 @@
 //!   └────────────── may answer yet ─────────────────────────────────────────────────────▲
 //! ```
 //!
+//! A provider that was killed is named for some seconds yet. Who is asked for the first time and does not begin is left after
+//! three, for another one; where nobody else has the cell it is asked again, with all the time that a bad line takes.
+//!
 //! Who answered last is asked first. So one controller of several that dies costs a viewer a second, once. A validator
 //! draws the source whoever is asked: a second question wins a viewer nothing that it could not have by asking again.
 
 use crate::config::ControllerAt;
 use chainflix_gateway::NetworkError;
 use chainflix_overlay::{
-    CellStream, Dialer, FetchError,
+    CellStream, DialError, Dialer, FetchError,
     control::{ControlError, ControlRefusal, find_source},
     fetch_cell,
 };
@@ -21,9 +24,13 @@ use futures::{
     stream::{FuturesUnordered, StreamExt as _},
 };
 use std::{
+    collections::BTreeSet,
     future::Future,
     io,
-    sync::atomic::{AtomicUsize, Ordering::Relaxed},
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicUsize, Ordering::Relaxed},
+    },
     time::Duration,
 };
 use tokio::time::timeout;
@@ -34,18 +41,25 @@ const RETRY_MS: u64 = 1_000;
 /// tens of milliseconds and three round trips; whoever lives farther away than that is given two grants, and uses one.
 const PATIENCE: Duration = Duration::from_secs(1);
 
+/// How long a provider may take to begin, the first time: some round trips, and a lost packet or two.
+const BEGIN_PATIENCE: Duration = Duration::from_secs(3);
+/// Most providers that are known to be slow; beyond that all are new again.
+const SLOW_MAX: usize = 1_024;
+
 /// The controllers and providers, over the overlay.
 pub(crate) struct Peers {
     dialer: Dialer,
     controllers: Vec<NodeId>,
     /// Number of the controller that answered last.
     answered: AtomicUsize,
+    /// Providers that did not begin in time, and have all the time they need when they are asked again.
+    slow: Mutex<BTreeSet<NodeId>>,
 }
 
 impl Peers {
     pub fn new(dialer: Dialer, controllers: &[ControllerAt]) -> Self {
         let controllers = controllers.iter().map(|controller| controller.node).collect();
-        Self { dialer, controllers, answered: AtomicUsize::new(0) }
+        Self { dialer, controllers, answered: AtomicUsize::new(0), slow: Mutex::default() }
     }
 
     /// Asks the controllers in turn for a grant.
@@ -64,8 +78,36 @@ impl Peers {
 
     /// Opens the delivery that a grant permits.
     pub async fn fetch(&self, grant: &Signed<Grant>) -> Result<CellStream, FetchError> {
-        fetch_cell(&self.dialer, grant, grant.body.from_byte).await
+        let node = grant.body.provider_node;
+        let opened = fetch_cell(&self.dialer, grant, grant.body.from_byte);
+        first_time_in_haste(&self.slow, node, opened).await.unwrap_or_else(|| {
+            let after_ms = u64::try_from(BEGIN_PATIENCE.as_millis()).unwrap_or(u64::MAX);
+            Err(DialError::Timeout { node, after_ms }.into())
+        })
     }
+}
+
+/// Waits for a provider to begin; `None` where it did not in time, and was not slow before.
+async fn first_time_in_haste<T>(
+    slow: &Mutex<BTreeSet<NodeId>>,
+    node: NodeId,
+    opened: impl Future<Output = T>,
+) -> Option<T> {
+    // The set is whole after every step, so a panic elsewhere does not spoil it.
+    let known = || slow.lock().unwrap_or_else(PoisonError::into_inner);
+    let was_slow = known().remove(&node);
+    if was_slow {
+        return Some(opened.await);
+    }
+    let opened = timeout(BEGIN_PATIENCE, opened).await.ok();
+    if opened.is_none() {
+        let mut known = known();
+        if known.len() >= SLOW_MAX {
+            known.clear();
+        }
+        known.insert(node);
+    }
+    opened
 }
 
 /// Asks one after the other: the next one when none before has answered well within `patience`. What was asked is not taken
@@ -168,6 +210,30 @@ mod tests {
         assert!(matches!((answer, seconds), (Ok(3), 0)));
         let (answer, seconds) = ask(vec![after(4, Ok(1)), after(90, Ok(2))]).await;
         assert!(matches!((answer, seconds), (Ok(1), 4)), "who is slow may answer yet");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_does_not_begin_is_left_soon_and_has_its_time_when_it_is_asked_again() {
+        let slow = Mutex::default();
+        let ask = async |node: u8, seconds| {
+            let begun = Instant::now();
+            let opened = async {
+                sleep(Duration::from_secs(seconds)).await;
+                node
+            };
+            (first_time_in_haste(&slow, NodeId([node; 32]), opened).await, begun.elapsed().as_secs())
+        };
+        assert_eq!(ask(1, 2).await, (Some(1), 2));
+        assert_eq!(ask(2, 7).await, (None, 3));
+        assert_eq!(ask(1, 2).await, (Some(1), 2));
+        assert_eq!(ask(2, 7).await, (Some(2), 7), "nobody else had it");
+        assert_eq!(ask(2, 7).await, (None, 3), "it may have died since");
+        for node in 0..=SLOW_MAX {
+            let mut name = [0; 32];
+            name[..8].copy_from_slice(&(node as u64).to_le_bytes());
+            first_time_in_haste(&slow, NodeId(name), std::future::pending::<()>()).await;
+        }
+        assert!(slow.lock().unwrap().len() <= SLOW_MAX);
     }
 
     #[tokio::test(start_paused = true)]
