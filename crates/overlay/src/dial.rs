@@ -2,7 +2,8 @@
 //!
 //! One connection per peer and protocol serves everybody in this process. Who asks while a connection is being made
 //! waits for that one, and shares its failure. At most [`CONNECTIONS_MAX`] are kept; beyond that the one that was used
-//! longest ago is let go (streams on it live on until they end).
+//! longest ago is let go (streams on it live on until they end). So is one whose peer confirms no request any more: it ended
+//! without a goodbye, and whoever runs under its name since knows nothing of the connection.
 
 use crate::{
     address::AddressRecord,
@@ -19,7 +20,7 @@ use std::{
     error::Error,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::{Duration, Instant},
 };
@@ -35,11 +36,13 @@ pub struct Timeouts {
     pub connect: Duration,
     /// Longest silence inside a request.
     pub stall: Duration,
+    /// Until a request is confirmed, however long its answer takes; shorter than `stall`. QUIC probes several times in it.
+    pub confirm: Duration,
 }
 
 impl Default for Timeouts {
     fn default() -> Self {
-        Self { connect: Duration::from_secs(8), stall: Duration::from_secs(5) }
+        Self { connect: Duration::from_secs(8), stall: Duration::from_secs(5), confirm: Duration::from_secs(3) }
     }
 }
 
@@ -96,11 +99,24 @@ struct Slot {
 enum SlotState {
     #[default]
     Idle,
-    Connected(Connection),
+    Connected(Kept),
     Failed {
         at: Instant,
         source: Arc<dyn Error + Send + Sync>,
     },
+}
+
+/// A connection, and whether its peer was found to be gone.
+#[derive(Clone)]
+struct Kept {
+    connection: Connection,
+    gone: Arc<AtomicBool>,
+}
+
+impl Kept {
+    fn stands(&self) -> bool {
+        self.connection.close_reason().is_none() && !self.gone.load(Ordering::Relaxed)
+    }
 }
 
 struct Inner {
@@ -138,9 +154,12 @@ impl Dialer {
         let mut last = None;
         // A kept connection may have died unnoticed, so a stream that does not open is worth one new connection.
         for _ in 0..2 {
-            let connection = self.connection(node, alpn).await?;
-            match timeout(self.0.timeouts.connect, connection.open_bi()).await {
-                Ok(Ok(streams)) => return Ok(PeerStream::new(node, connection, streams, self.0.timeouts.stall)),
+            let Kept { connection, gone } = self.connection(node, alpn).await?;
+            let Timeouts { connect, stall, confirm } = self.0.timeouts;
+            match timeout(connect, connection.open_bi()).await {
+                Ok(Ok(streams)) => {
+                    return Ok(PeerStream::new(node, connection, streams, stall).confirmed_within(confirm, gone));
+                }
                 Ok(Err(error)) => last = Some(Arc::new(error) as Arc<dyn Error + Send + Sync>),
                 Err(_) => return Err(self.timed_out(node)),
             }
@@ -179,9 +198,7 @@ impl Dialer {
         let standing = |(key, slot): (Key, Arc<Slot>)| {
             let state = slot.state.try_lock().ok()?;
             match &*state {
-                SlotState::Connected(connection) if connection.close_reason().is_none() => {
-                    Some((key.0, key.1, PathKind::of(connection)))
-                }
+                SlotState::Connected(kept) if kept.stands() => Some((key.0, key.1, PathKind::of(&kept.connection))),
                 _ => None,
             }
         };
@@ -198,13 +215,13 @@ impl Dialer {
         self.0.timeouts
     }
 
-    async fn connection(&self, node: NodeId, alpn: Alpn) -> Result<Connection, DialError> {
+    async fn connection(&self, node: NodeId, alpn: Alpn) -> Result<Kept, DialError> {
         let remote = EndpointAddr::new(endpoint_id(&node)?);
         let asked = Instant::now();
         let slot = self.slot((node, alpn));
         let mut state = slot.state.lock().await;
         match &*state {
-            SlotState::Connected(connection) if connection.close_reason().is_none() => return Ok(connection.clone()),
+            SlotState::Connected(kept) if kept.stands() => return Ok(kept.clone()),
             SlotState::Failed { at, source } if *at >= asked => {
                 return Err(DialError::Unreachable { node, source: source.clone() });
             }
@@ -213,8 +230,9 @@ impl Dialer {
         let connecting = self.0.endpoint.connect(remote, alpn.bytes());
         match timeout(self.0.timeouts.connect, connecting).await {
             Ok(Ok(connection)) => {
-                *state = SlotState::Connected(connection.clone());
-                Ok(connection)
+                let kept = Kept { connection, gone: Arc::default() };
+                *state = SlotState::Connected(kept.clone());
+                Ok(kept)
             }
             Ok(Err(error)) => {
                 let source: Arc<dyn Error + Send + Sync> = Arc::new(error);

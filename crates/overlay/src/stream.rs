@@ -3,14 +3,32 @@
 //! A frame is a length (4 bytes, little endian) and that many bytes of Borsh. Its limit is the reader's and is checked
 //! before anything is allocated. No read or write waits longer than the stall time, so a silent peer costs a task for
 //! that long and no longer.
+//!
+//! A peer may take its time for an answer, but its QUIC confirms a request within a round trip. Where not one packet comes
+//! back, nobody is there any more who knows the connection, and who asks need not wait until QUIC gives it up:
+//!
+//! ```text
+//! request ──▶ confirmed ──────────────── patience ──────────────▶ answer, or Stalled
+//!        └──▶ (killed)   no packet for 3 s ─▶ Gone ─▶ the next request dials anew        QUIC notices after 30 s
+//! ```
 
 use crate::dial::PathKind;
 use borsh::{BorshDeserialize, BorshSerialize};
 use bytes::{BufMut as _, Bytes, BytesMut};
 use chainflix_primitives::NodeId;
 use iroh::endpoint::{Connection, ReadError, ReadExactError, RecvStream, SendStream, VarInt, WriteError};
-use std::{io, time::Duration};
-use tokio::{io::AsyncReadExt as _, time::timeout};
+use std::{
+    future, io,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
+    time::Duration,
+};
+use tokio::{
+    io::AsyncReadExt as _,
+    time::{sleep, timeout},
+};
 
 /// Room that is made for bytes to come, packets at a time: one look at the connection brings all that is there.
 const ROOM_BYTES: usize = 128 << 10;
@@ -33,6 +51,9 @@ pub enum StreamError {
     /// Nothing moved for too long.
     #[error("the peer was silent for {after_ms} ms")]
     Stalled { after_ms: u64 },
+    /// Not one packet came since our last frame: the peer's process ended without a word, or nothing reaches it.
+    #[error("the peer confirmed nothing for {after_ms} ms")]
+    Gone { after_ms: u64 },
     /// The peer gave up this stream.
     #[error("the peer abandoned the stream with code {code}")]
     Abandoned { code: u64 },
@@ -51,6 +72,37 @@ pub struct PeerStream {
     /// Where [`Self::read_chunk`] reads into: empty between two reads, and reused once what was read is dropped.
     room: BytesMut,
     stall: Duration,
+    /// Of who asks only: who serves has nothing confirmed for as long as it writes nothing.
+    confirming: Option<Confirming>,
+}
+
+/// Whether the peer still confirms what it is asked.
+#[derive(Debug)]
+struct Confirming {
+    patience: Duration,
+    /// Told when it does not.
+    gone: Arc<AtomicBool>,
+    /// Packets that had come over the connection when the last frame was written.
+    heard: u64,
+}
+
+impl Confirming {
+    /// Ends when the peer is gone; never where anything is heard of it.
+    async fn until_gone(&self, connection: &Connection) {
+        let silent = || heard(connection) == self.heard;
+        if silent() {
+            sleep(self.patience).await;
+        }
+        if !silent() {
+            future::pending().await
+        }
+        self.gone.store(true, Relaxed);
+    }
+}
+
+/// Packets that came over a connection.
+fn heard(connection: &Connection) -> u64 {
+    connection.stats().udp_rx.datagrams
 }
 
 impl PeerStream {
@@ -60,7 +112,13 @@ impl PeerStream {
         (send, recv): (SendStream, RecvStream),
         stall: Duration,
     ) -> Self {
-        Self { peer, connection, send, recv, room: BytesMut::new(), stall }
+        Self { peer, connection, send, recv, room: BytesMut::new(), stall, confirming: None }
+    }
+
+    /// Takes the peer for gone when `patience` after a frame nothing came back, and says so to all who share `gone`.
+    pub(crate) fn confirmed_within(mut self, patience: Duration, gone: Arc<AtomicBool>) -> Self {
+        self.confirming = Some(Confirming { patience, gone, heard: heard(&self.connection) });
+        self
     }
 
     /// Who is on the other side; proved by the connection's handshake.
@@ -99,6 +157,9 @@ impl PeerStream {
 
     /// Writes one frame.
     pub async fn write_frame<T: BorshSerialize>(&mut self, body: &T) -> Result<(), StreamError> {
+        if let Some(confirming) = &mut self.confirming {
+            confirming.heard = heard(&self.connection);
+        }
         self.write(&frame(body)?).await
     }
 
@@ -108,7 +169,16 @@ impl PeerStream {
     }
 
     async fn read_exact_within(&mut self, bytes: &mut [u8], patience: Duration) -> Result<(), StreamError> {
-        match timeout(patience, self.recv.read_exact(bytes)).await {
+        let Self { connection, recv, confirming, .. } = self;
+        let read = match confirming {
+            None => timeout(patience, recv.read_exact(bytes)).await,
+            Some(confirming) => tokio::select! {
+                biased;
+                read = timeout(patience, recv.read_exact(bytes)) => read,
+                () = confirming.until_gone(connection) => return Err(gone(confirming.patience)),
+            },
+        };
+        match read {
             Ok(Ok(())) => Ok(()),
             Ok(Err(ReadExactError::FinishedEarly(_))) => Err(StreamError::Ended),
             Ok(Err(ReadExactError::ReadError(error))) => Err(read_error(error)),
@@ -181,7 +251,15 @@ pub(crate) fn frame(body: &impl BorshSerialize) -> Result<Vec<u8>, StreamError> 
 }
 
 fn stalled(after: Duration) -> StreamError {
-    StreamError::Stalled { after_ms: u64::try_from(after.as_millis()).unwrap_or(u64::MAX) }
+    StreamError::Stalled { after_ms: millis(after) }
+}
+
+fn gone(after: Duration) -> StreamError {
+    StreamError::Gone { after_ms: millis(after) }
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
 fn read_error(error: ReadError) -> StreamError {

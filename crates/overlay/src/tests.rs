@@ -2,7 +2,7 @@
 
 use crate::{
     AddressRecord, Allowance, Alpn, ControllerInfo, DialError, Dialer, NodeKey, Overlay, OverlayConfig, PathKind,
-    PeerStream, Protocol, RelayLimits, RelayServer, RelayServerConfig, ServeLimits, Serving, StreamError,
+    PeerStream, Protocol, RelayLimits, RelayServer, RelayServerConfig, ServeLimits, Serving, StreamError, Timeouts,
     clock::Clock,
     control::{CONTROL_FRAME_BYTES_MAX, ControlAnswer, ControlRequest},
     relay::TRICKLE_BYTES_PER_S,
@@ -15,7 +15,7 @@ use std::{
         Arc, Mutex,
         atomic::{AtomicU64, Ordering},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 use tokio::sync::mpsc;
 
@@ -136,6 +136,75 @@ async fn a_drip_of_bytes_is_no_better_than_silence() {
         () = drip => unreachable!("it drips on until the server has had enough"),
     };
     assert!(matches!(ended, Err(StreamError::Stalled { after_ms: 200 })), "{ended:?}");
+    client.close().await;
+}
+
+/// A node that asks, and soon notices that nothing is confirmed.
+async fn asking(seed: u8) -> Overlay {
+    let timeouts = Timeouts { confirm: Duration::from_secs(1), ..Timeouts::default() };
+    Overlay::bind(OverlayConfig { timeouts, ..config(seed) }).await.unwrap()
+}
+
+#[tokio::test]
+async fn who_is_killed_and_runs_again_is_dialled_anew() {
+    let life = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+    let server = life.spawn(echo(config(1))).await.unwrap();
+    let (client, info) = (asking(2).await, server.overlay.info());
+    let dialer = client.dialer();
+    introduce(&server.overlay, &dialer, 1);
+    round_trip(&dialer, info.node).await;
+    // As a kill does it: nobody is told.
+    life.shutdown_background();
+    drop(server);
+    let config = OverlayConfig { bind: info.direct[0], ..config(1) };
+    let mut again = Overlay::bind(config.clone()).await;
+    for _ in 0..500 {
+        if again.is_ok() {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        again = Overlay::bind(config.clone()).await;
+    }
+    let (sender, _ended) = mpsc::unbounded_channel();
+    let again = again.unwrap();
+    let _serving = again.serve(vec![Arc::new(Echo(sender))], limits());
+
+    let begun = Instant::now();
+    let mut stream = dialer.open(info.node, Alpn::Store).await.unwrap();
+    stream.write_frame(&vec![7u8; 900]).await.unwrap();
+    let answer = stream.read_frame_within::<Vec<u8>>(1_000, Duration::from_secs(90)).await;
+    assert!(matches!(answer, Err(StreamError::Gone { after_ms: 1_000 })), "{answer:?}");
+    assert_eq!(dialer.paths(), []);
+    round_trip(&dialer, info.node).await;
+    assert!(begun.elapsed() < Duration::from_secs(20), "QUIC itself notices after thirty");
+    client.close().await;
+}
+
+/// Answers each frame with itself, later.
+struct Slow(Duration);
+
+impl Protocol for Slow {
+    fn alpn(&self) -> Alpn {
+        Alpn::Store
+    }
+
+    fn serve(self: Arc<Self>, mut stream: PeerStream) -> BoxFuture<'static, ()> {
+        Box::pin(async move {
+            let frame = stream.read_frame::<Vec<u8>>(1_000).await.unwrap();
+            tokio::time::sleep(self.0).await;
+            stream.write_frame(&frame).await.unwrap();
+        })
+    }
+}
+
+#[tokio::test]
+async fn who_takes_its_time_is_not_gone() {
+    let server = Overlay::bind(config(1)).await.unwrap();
+    let _serving = server.serve(vec![Arc::new(Slow(Duration::from_millis(1_500)))], limits());
+    let client = asking(2).await;
+    introduce(&server, &client.dialer(), 1);
+    round_trip(&client.dialer(), server.node_id()).await;
+    assert_eq!(client.dialer().paths().len(), 1);
     client.close().await;
 }
 

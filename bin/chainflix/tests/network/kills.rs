@@ -8,6 +8,10 @@ use chainflix_primitives::AccountAddress;
 use serde_json::Value;
 use std::{collections::HashMap, time::Duration};
 
+/// A restart, a heartbeat, the silence before a connection is given up, and as much again for a busy machine. Who waits for
+/// QUIC to give it up stands still for longer.
+const OUTAGE_MS: u64 = 20_000;
+
 fn accepted(demo: &Demo) -> u64 {
     demo.json()["viewer"]["accepted"].as_u64().unwrap()
 }
@@ -16,6 +20,24 @@ fn accepted(demo: &Demo) -> u64 {
 pub async fn await_more(demo: &Demo, plays: u64) {
     let wanted = accepted(demo) + plays;
     until(&format!("{plays} more plays"), async || accepted(demo) >= wanted).await;
+}
+
+/// Waits until another round of the film begins.
+async fn await_round(demo: &Demo) {
+    let account = || demo.json()["viewer"]["account"].clone();
+    let before = account();
+    until("the next round", async || account() != before).await;
+}
+
+/// Kills all controllers in the middle of a film: connections to them stand, and nobody names a source meanwhile.
+async fn kill_controllers(demo: &Demo) {
+    let stalled_ms = || demo.json()["viewer"]["stalledMs"].as_u64().unwrap();
+    await_round(demo).await;
+    let before_ms = stalled_ms();
+    tokio::join!(demo.kill_and_await("controller-0"), demo.kill_and_await("controller-1"));
+    await_round(demo).await;
+    let stood_ms = stalled_ms() - before_ms;
+    assert!(stood_ms < OUTAGE_MS, "the picture stood still for {stood_ms} ms");
 }
 
 /// Waits until every validator has the same block at the same, newest height of one of them.
@@ -59,6 +81,7 @@ async fn any_process_may_die_and_nothing_is_lost() {
         demo.kill_and_await(name).await;
         await_more(&demo, 2).await;
     }
+    kill_controllers(&demo).await;
     await_agreement(&demo).await;
     let viewer = demo.json()["viewer"].clone();
     assert!(viewer["broke"].as_u64().unwrap() <= 1, "the viewer went on: {viewer}");

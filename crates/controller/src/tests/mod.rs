@@ -157,7 +157,7 @@ fn film_of(cell: RegisteredCell) -> RegisteredFilm {
 async fn overlay(seed: u8, bind: SocketAddr, controllers: Vec<ControllerInfo>) -> Overlay {
     let config = OverlayConfig {
         controllers,
-        timeouts: Timeouts { connect: Duration::from_secs(2), stall: Duration::from_secs(2) },
+        timeouts: Timeouts { connect: Duration::from_secs(2), stall: Duration::from_secs(2), ..Timeouts::default() },
         ..OverlayConfig::new(NodeKey::from_bytes(&[seed; 32]), bind)
     };
     Overlay::bind(config).await.unwrap()

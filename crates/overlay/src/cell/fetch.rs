@@ -55,7 +55,7 @@ impl FetchError {
             Self::Dial(_) => Verdict::Backoff,
             Self::Refused { refusal, .. } => refusal.verdict(),
             Self::Interrupted { source, .. } => match source {
-                StreamError::Stalled { .. } | StreamError::Lost(_) => Verdict::Backoff,
+                StreamError::Stalled { .. } | StreamError::Gone { .. } | StreamError::Lost(_) => Verdict::Backoff,
                 _ => Verdict::TryAnother,
             },
             Self::Corrupt { .. } | Self::Size { .. } | Self::Protocol { .. } => Verdict::Block,

@@ -33,7 +33,8 @@ fn validator() -> AccountKey {
 
 async fn overlay(seed: u8) -> Overlay {
     let mut config = OverlayConfig::new(NodeKey::from_bytes(&[seed; 32]), ([127, 0, 0, 1], 0).into());
-    config.timeouts = Timeouts { connect: Duration::from_secs(5), stall: Duration::from_secs(2) };
+    config.timeouts =
+        Timeouts { connect: Duration::from_secs(5), stall: Duration::from_secs(2), ..Timeouts::default() };
     Overlay::bind(config).await.unwrap()
 }
 
