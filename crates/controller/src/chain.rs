@@ -65,11 +65,6 @@ impl Watcher {
         let seed = self.authority.seed().await?;
         // A registry that stopped needs no seed; this task is aborted with it.
         let _ = self.registry.step(move |state, _| state.seed = Some(seed)).await;
-        if known.registered_at.is_none_or(|at| at.elapsed() >= REGISTERED_EVERY) {
-            let nodes = self.authority.providers().await?;
-            let _ = self.registry.step(move |state, now_ms| state.census.registered(nodes, now_ms)).await;
-            known.registered_at = Some(Instant::now());
-        }
         let new = self.authority.films(known.films).await?;
         let more = !new.is_empty();
         known.films += new.len() as u64;
@@ -84,6 +79,12 @@ impl Watcher {
                 Some(film) => _ = self.registry.step(move |state, now_ms| state.census.film(&film, now_ms)).await,
                 None => known.waiting.push_back(magnet),
             }
+        }
+        // Last: whoever cannot have the list still knows the films.
+        if known.registered_at.is_none_or(|at| at.elapsed() >= REGISTERED_EVERY) {
+            let nodes = self.authority.providers().await?;
+            let _ = self.registry.step(move |state, now_ms| state.census.registered(nodes, now_ms)).await;
+            known.registered_at = Some(Instant::now());
         }
         Ok(more)
     }

@@ -60,7 +60,10 @@ pub(crate) async fn run(registry: &Registry, dialer: &Dialer, order: RebuildOrde
     let mut stored = Vec::new();
     let result = rebuild(dialer, &order, &mut stored).await;
     match &result {
-        Ok(()) => info!(pieces = stored.len(), of = order.to.len(), first = %order.from[0].cell, "a stripe is mended"),
+        Ok(()) => {
+            let (pieces, of, urgent) = (stored.len(), order.to.len(), order.urgent);
+            info!(pieces, of, urgent, first = %order.from[0].cell, "a stripe is mended");
+        }
         Err(error) => {
             let cause = std::error::Error::source(error).map(ToString::to_string);
             warn!(%error, cause, first = %order.from[0].cell, "a stripe is not mended");

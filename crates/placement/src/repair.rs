@@ -59,6 +59,15 @@ pub struct RepairRules {
     pub copies_max: usize,
 }
 
+#[cfg(test)]
+impl RepairRules {
+    /// The usual rules, on lines without end.
+    pub(crate) fn unbounded() -> Self {
+        let much = 1 << 50;
+        Self { source_bytes_per_s: much, target_bytes_per_s: much, total_bytes_per_s: much, ..Self::default() }
+    }
+}
+
 impl Default for RepairRules {
     fn default() -> Self {
         Self {

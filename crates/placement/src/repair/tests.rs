@@ -10,16 +10,6 @@ use std::collections::BTreeMap;
 const SEED: BlockHash = BlockHash([5; 32]);
 const GIB: u64 = 1 << 30;
 
-fn unbounded() -> RepairRules {
-    let much = 1 << 50;
-    RepairRules {
-        source_bytes_per_s: much,
-        target_bytes_per_s: much,
-        total_bytes_per_s: much,
-        ..RepairRules::default()
-    }
-}
-
 fn rehearsal() -> Rehearsal {
     Rehearsal { providers: 200, cells: 2_000, ..Rehearsal::default() }
 }
@@ -37,7 +27,7 @@ fn the_most_endangered_come_first_and_all_are_mended() {
     let mut picture = rehearsal().picture();
     (0..20).for_each(|number| _ = picture.apply(0, &Event::Lost(node(number))).unwrap());
     let copies_of = |picture: &Picture, order: &CopyOrder| picture.lack(picture.find_cell(&order.cell).unwrap()).copies;
-    let plan = Repair::new(unbounded()).plan(0, &picture, &SEED);
+    let plan = Repair::new(RepairRules::unbounded()).plan(0, &picture, &SEED);
     let copies: Vec<u8> = plan.copies.iter().map(|order| copies_of(&picture, order)).collect();
     assert!(copies.is_sorted() && copies[0] < 2 && copies.last() == Some(&2), "{copies:?}");
     assert_eq!((plan.waiting, plan.homeless), (0, 0));
@@ -48,14 +38,14 @@ fn the_most_endangered_come_first_and_all_are_mended() {
     carry_out(&mut picture, &plan);
     // What nobody had is lost.
     assert_eq!(picture.short_count(), 0);
-    assert_eq!(Repair::new(unbounded()).plan(0, &picture, &SEED), Plan::default());
+    assert_eq!(Repair::new(RepairRules::unbounded()).plan(0, &picture, &SEED), Plan::default());
 }
 
 #[test]
 fn copies_never_meet_in_one_place() {
     let mut picture = rehearsal().picture();
     (0..40).for_each(|number| _ = picture.apply(0, &Event::Forgotten(node(number))).unwrap());
-    let plan = Repair::new(unbounded()).plan(0, &picture, &SEED);
+    let plan = Repair::new(RepairRules::unbounded()).plan(0, &picture, &SEED);
     carry_out(&mut picture, &plan);
     for order in &plan.copies {
         let row = picture.cell(picture.find_cell(&order.cell).unwrap()).unwrap();
@@ -118,7 +108,7 @@ fn copies_go_where_they_are_wanted() {
     let region: Region = "de-be".parse().unwrap();
     let wants = Wants { total: 0, regional: vec![(region, 6), ("is".parse().unwrap(), 2)] };
     picture.apply(0, &Event::Wanted { magnet: magnet(0), wants }).unwrap();
-    let plan = Repair::new(unbounded()).plan(0, &picture, &SEED);
+    let plan = Repair::new(RepairRules::unbounded()).plan(0, &picture, &SEED);
     carry_out(&mut picture, &plan);
     let film = picture.find_film(&magnet(0)).unwrap();
     for cell in picture.cells_of(film) {
@@ -127,7 +117,7 @@ fn copies_go_where_they_are_wanted() {
         let lack = picture.lack(cell);
         assert_eq!((lack.anywhere, lack.regional.len()), (0, 1), "nobody is in Iceland; the copies are elsewhere");
     }
-    let again = Repair::new(unbounded()).plan(0, &picture, &SEED);
+    let again = Repair::new(RepairRules::unbounded()).plan(0, &picture, &SEED);
     assert_eq!(again.copies, [], "and are not made again and again");
 }
 
@@ -135,7 +125,7 @@ fn copies_go_where_they_are_wanted() {
 fn who_leaves_hands_over_and_who_is_suspended_is_the_last_resort() {
     let mut picture = rehearsal().picture();
     picture.apply(0, &Event::Trusted { node: node(3), standing: Standing::Leaving }).unwrap();
-    let plan = Repair::new(unbounded()).plan(0, &picture, &SEED);
+    let plan = Repair::new(RepairRules::unbounded()).plan(0, &picture, &SEED);
     let held = picture.provider(picture.find_provider(&node(3)).unwrap()).unwrap().held().len();
     assert_eq!(plan.copies.len(), held);
     assert!(plan.copies.iter().all(|order| order.to != node(3) && order.from != node(3)), "others are less busy");
@@ -149,7 +139,7 @@ fn who_leaves_hands_over_and_who_is_suspended_is_the_last_resort() {
     for holder in holders {
         picture.apply(0, &Event::Trusted { node: holder, standing: Standing::Suspended }).unwrap();
     }
-    let plan = Repair::new(unbounded()).plan(0, &picture, &SEED);
+    let plan = Repair::new(RepairRules::unbounded()).plan(0, &picture, &SEED);
     assert_eq!(plan.copies.iter().filter(|order| order.cell == row).count(), 3, "its bytes prove themselves");
 }
 
@@ -160,7 +150,7 @@ fn a_network_without_room_says_so() {
         let room = Event::Room { node: node(number), quota_bytes: GIB, used_bytes: GIB };
         picture.apply(0, &room).unwrap();
     }
-    let plan = Repair::new(unbounded()).plan(0, &picture, &SEED);
+    let plan = Repair::new(RepairRules::unbounded()).plan(0, &picture, &SEED);
     assert_eq!((plan.copies.len(), plan.homeless), (0, 8));
 }
 
@@ -169,7 +159,7 @@ fn a_cell_is_mended_after_its_grace() {
     let mut picture = rehearsal().picture();
     picture.apply(1_000, &Event::Lost(node(3))).unwrap();
     let short = picture.short_count();
-    let mut repair = Repair::new(RepairRules { grace_ms: 500, ..unbounded() });
+    let mut repair = Repair::new(RepairRules { grace_ms: 500, ..RepairRules::unbounded() });
     let plan = repair.plan(1_499, &picture, &SEED);
     assert_eq!((plan.copies.len(), plan.waiting), (0, short as u64));
     picture.apply(1_400, &Event::Lost(node(4))).unwrap();

@@ -69,7 +69,7 @@ fn a_time_without_viewers_makes_parity_and_then_one_copy_is_enough() {
 }
 
 #[test]
-fn what_is_made_goes_to_none_that_is_heard_through_others_and_waits_for_its_turn() {
+fn what_nobody_waits_for_is_made_in_turn() {
     let mut census = stage(|config| {
         config.cold.after_ms = 0;
         config.turns = Turns::new(1, 2).unwrap();

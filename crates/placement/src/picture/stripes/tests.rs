@@ -18,14 +18,7 @@ fn rehearsal() -> Rehearsal {
 }
 
 fn unbounded() -> Repair {
-    let much = 1 << 50;
-    let rules = RepairRules {
-        source_bytes_per_s: much,
-        target_bytes_per_s: much,
-        total_bytes_per_s: much,
-        ..RepairRules::default()
-    };
-    Repair::new(rules)
+    Repair::new(RepairRules::unbounded())
 }
 
 fn tell(picture: &mut Picture, event: Event) {
