@@ -26,8 +26,8 @@ export interface FilmContext {
   /** The newest finalised block. */
   head(): BlockHead;
   report(report: Report): void;
-  /** A play was proved: what answers an audit of it. */
-  proved(play: PlayId, opening: Uint8Array<ArrayBuffer>): void;
+  /** A play is about to be proved: keeps what answers an audit of it, also beyond this page. */
+  proved(play: PlayId, opening: Uint8Array<ArrayBuffer>): Promise<void>;
   /** {@link Film.isBusy} may have changed. */
   changed(): void;
 }
@@ -228,8 +228,8 @@ export class Film {
       const handle = this.#cell(cell);
       const slot = Math.floor((nowMs() - genesis.genesisTimeMs) / genesis.params.slotMs);
       const proof = core.prove(handle, slot, nonce);
-      // Before it is sent: it may arrive though the answer is lost, or the film is closed meanwhile.
-      proved(play, core.opening(handle));
+      // Before it is sent: it may arrive though the answer is lost, or the page is closed meanwhile.
+      await proved(play, core.opening(handle));
       await gateway.proof(proof);
       this.handle({ kind: "proofSent", cell });
     } catch (error) {

@@ -7,6 +7,9 @@ import type { PlayId, ProtocolParams } from "./nouns";
 import type { KeptPlay, OpeningStore } from "./opening-store";
 import { Settling, type SettlingEffect, type SettlingInput } from "./settling";
 
+/** A proof is held back for the store this long at most: the coins of a minute must not hang on a disk. */
+const STORE_MS_MAX = 1_000;
+
 export interface SettlerContext {
   readonly gateway: Pick<Gateway, "play" | "opening">;
   readonly store: OpeningStore;
@@ -33,17 +36,18 @@ export class Settler {
   /** Takes up what an earlier page left behind. */
   async resume(): Promise<void> {
     const kept = await this.#context.store.all().catch(() => []);
-    for (const play of kept) this.#follow(play);
+    for (const play of kept) this.#follow("found", play);
   }
 
   get isIdle(): boolean {
     return this.#settling.isIdle;
   }
 
-  /** Follows a play from its proof on. */
-  keep(play: KeptPlay): void {
-    this.#context.store.put(play).catch(() => undefined);
-    this.#follow(play);
+  /** Follows a play from its proof on. Settles as soon as a reload would find it, or when the store does not do it in time. */
+  keep(play: KeptPlay): Promise<void> {
+    this.#follow("proved", play);
+    const stored = this.#context.store.put(play).catch(() => undefined);
+    return Promise.race([stored, new Promise<void>((resolve) => setTimeout(resolve, STORE_MS_MAX))]);
   }
 
   handle(input: SettlingInput): void {
@@ -53,9 +57,9 @@ export class Settler {
     this.#context.changed();
   }
 
-  #follow(play: KeptPlay): void {
+  #follow(kind: "proved" | "found", play: KeptPlay): void {
     this.#openings.set(play.play, play.opening);
-    this.handle({ kind: "proved", play });
+    this.handle({ kind, play });
   }
 
   #perform(effect: SettlingEffect): void {

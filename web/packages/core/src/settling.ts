@@ -8,8 +8,8 @@
 //
 // This outlives the film: a viewer who goes to another page must still answer, or the play is void. So each play brings
 // its signed opening along when it is proved, and keeps it until nobody can ask for it any more. Looks at the validators
-// are few: after a view block with plays of ours, after the draw (known {@link DRAW_BLOCKS} later), after an award. In
-// between, timers make up for events that were missed.
+// are few: after a view block with plays of ours, after the draw (known {@link DRAW_BLOCKS} later), after an award, and
+// whenever the events begin again. In between, timers make up for events that were missed.
 //
 // No clock and no network: times are arguments, and what is to be done comes out as effects.
 
@@ -40,6 +40,10 @@ export interface ProvedPlay {
 
 export type SettlingInput =
   | { readonly kind: "proved"; readonly play: ProvedPlay }
+  /** An earlier page left a proved play behind. */
+  | { readonly kind: "found"; readonly play: ProvedPlay }
+  /** The event stream begins, or begins again: what it would have told before was missed. */
+  | { readonly kind: "connected" }
   /** A view block was made; whose plays are in it. */
   | { readonly kind: "viewBlock"; readonly viewers: readonly AccountAddress[] }
   | { readonly kind: "award"; readonly viewBlock: number }
@@ -115,7 +119,11 @@ export class Settling {
   #take(nowMs: number, input: SettlingInput): void {
     switch (input.kind) {
       case "proved":
-        return this.#follow(nowMs, input.play);
+        return this.#follow(input.play, nowMs + FIRST_LOOK_SLOTS * this.#slotMs);
+      case "found":
+        return this.#follow(input.play, nowMs);
+      case "connected":
+        return this.#lookNow(nowMs, () => true);
       case "viewBlock": {
         const viewers = new Set(input.viewers.map((viewer) => viewer.toLowerCase()));
         return this.#lookNow(nowMs, ({ status, account }) => status.status !== "pending" && viewers.has(account));
@@ -136,7 +144,7 @@ export class Settling {
     }
   }
 
-  #follow(nowMs: number, play: ProvedPlay): void {
+  #follow(play: ProvedPlay, lookAtMs: number): void {
     if (this.#plays.has(play.play)) return;
     const oldest = this.#plays.size >= FOLLOWED_MAX ? this.#plays.values().next().value : undefined;
     if (oldest) this.#forget(oldest.play);
@@ -147,8 +155,7 @@ export class Settling {
       looking: false,
       again: false,
       idleLooks: 0,
-      // One that an earlier page left behind is looked at soon.
-      lookAtMs: Math.max(nowMs, play.provedAtMs + FIRST_LOOK_SLOTS * this.#slotMs),
+      lookAtMs,
       lookAtBlock: Infinity,
       opening: "kept",
       opened: 0,

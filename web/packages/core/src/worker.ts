@@ -58,7 +58,7 @@ class ViewerWorker {
       changed: this.#tend,
     });
     report({ kind: "network", genesis: network.genesis, viewBlocks: network.viewBlocks });
-    this.#tend();
+    this.#settler.handle({ kind: "head", number: network.head.number });
     void this.#settler.resume();
   }
 
@@ -112,7 +112,10 @@ class ViewerWorker {
         this.#settler.handle({ kind: "award", viewBlock: award.viewBlock });
         report({ kind: "award", award });
       },
-      connected: (connected) => report({ kind: "connected", connected }),
+      connected: (connected) => {
+        if (connected) this.#settler.handle({ kind: "connected" });
+        report({ kind: "connected", connected });
+      },
     });
   }
 

@@ -1,4 +1,4 @@
-import { expect, test } from "vitest";
+import { expect, test, vi } from "vitest";
 import { GatewayError, type PlayStatus } from "../src/gateway";
 import type { KeptPlay, OpeningStore } from "../src/opening-store";
 import { Settler, type SettlerContext } from "../src/settler";
@@ -41,7 +41,7 @@ const settle = () => new Promise((resolve) => setTimeout(resolve));
 test("an opening is kept until its play is settled, and handed in as it is", async () => {
   const store = memoryStore();
   const { settler, said, openings, told } = court({ store });
-  settler.keep(kept("0x0a"));
+  await settler.keep(kept("0x0a"));
   expect([...store.plays.keys()]).toEqual(["0x0a"]);
   said.status = { status: "auditing", viewBlock: 3 };
   settler.handle({ kind: "viewBlock", viewers: ["0x01"] });
@@ -52,6 +52,26 @@ test("an opening is kept until its play is settled, and handed in as it is", asy
   await settle();
   expect(told).toEqual(["auditing", "accepted"]);
   expect([store.plays.size, settler.isIdle]).toEqual([0, true]);
+});
+
+test("a play may be proved only when a reload would find it, or its store is too slow", async () => {
+  const store = memoryStore();
+  let stored = () => {};
+  const { settler } = court({ store: { ...store, put: () => new Promise((resolve) => (stored = resolve)) } });
+  let isKept = false;
+  const keeping = settler.keep(kept("0x0a")).then(() => (isKept = true));
+  await settle();
+  expect(isKept).toBe(false);
+  stored();
+  await keeping;
+  vi.useFakeTimers();
+  try {
+    const slow = settler.keep(kept("0x0b"));
+    await vi.advanceTimersByTimeAsync(1_000);
+    await slow;
+  } finally {
+    vi.useRealTimers();
+  }
 });
 
 test("a reload takes up what the page before it left behind", async () => {
@@ -69,7 +89,7 @@ test("a store that fails keeps nobody from answering", async () => {
   const broken = () => Promise.reject(new Error("no disk"));
   const { settler, said, openings } = court({ store: { all: broken, put: broken, delete: broken } });
   await settler.resume();
-  settler.keep(kept("0x0a"));
+  await settler.keep(kept("0x0a"));
   said.status = { status: "auditing", viewBlock: 3 };
   settler.handle({ kind: "viewBlock", viewers: ["0x01"] });
   await settle();
@@ -78,7 +98,7 @@ test("a store that fails keeps nobody from answering", async () => {
 
 test("a refused opening is not sent again", async () => {
   const { settler, said, openings } = court({ fails: 1 });
-  settler.keep(kept("0x0a"));
+  await settler.keep(kept("0x0a"));
   said.status = { status: "auditing", viewBlock: 3 };
   settler.handle({ kind: "viewBlock", viewers: ["0x01"] });
   await settle();

@@ -136,7 +136,15 @@ test("an event during a look makes another one, and what is known is not taken b
 test("plays that an earlier page left behind are looked at at once", () => {
   const court = new Court();
   court.says.set("0x01", { status: "auditing", viewBlock: 7 });
-  court.handle({ kind: "proved", play: { play: "0x01", account: ACCOUNT, provedAtMs: court.nowMs - 5 * SLOT_MS } });
+  court.handle({ kind: "found", play: { play: "0x01", account: ACCOUNT, provedAtMs: court.nowMs - 500 } });
+  expect(court.kinds()).toEqual(["look", "auditing", "open"]);
+});
+
+test("what happened while no events came is looked up when they come again", () => {
+  const court = new Court();
+  court.prove("0x01");
+  court.says.set("0x01", { status: "auditing", viewBlock: 7 });
+  court.handle({ kind: "connected" });
   expect(court.kinds()).toEqual(["look", "auditing", "open"]);
 });
 
