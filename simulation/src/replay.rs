@@ -112,8 +112,11 @@ impl Stage {
         let payload = (voted.is_some() || !audits.is_empty()).then(|| Arc::new(ViewPayload { slot: voted, audits }));
         let time_ms = self.genesis.params.slot_end_ms(self.genesis.genesis_time_ms, slot);
         let parent = BlockHash(*blake3::hash(&slot.to_le_bytes()).as_bytes());
-        let done =
-            self.state.advance(&self.genesis, &BlockPlace { height: slot, parent, time_ms }, payload.as_ref())?;
+        let done = self.state.advance(
+            &self.genesis,
+            &BlockPlace { height: slot, parent, time_ms, moves: Default::default() },
+            payload.as_ref(),
+        )?;
         self.take(done);
         Ok(())
     }
@@ -144,7 +147,7 @@ impl Stage {
             self.weights[owner(&play.play)] += play.weight;
         }
         for block in &done.awarded {
-            for credit in block.awards.iter() {
+            for credit in &block.paid.credits {
                 *self.earned.entry(credit.account).or_default() += credit.gwei;
             }
         }

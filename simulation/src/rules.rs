@@ -124,7 +124,7 @@ fn paid(split: &RewardSplit, own_films: bool) -> Shares {
         cell_bytes: 1,
         carriers: 1,
     };
-    let credits = pay(GWEI, &parties, std::iter::once(play));
+    let credits = pay(GWEI, &parties, std::iter::once(play)).credits;
     let of = |who: AccountAddress| {
         let gwei: u64 = credits.iter().filter(|credit| credit.account == who).map(|credit| credit.gwei).sum();
         gwei as f64 / GWEI as f64

@@ -95,7 +95,12 @@ impl Town {
             for block in 0..7 {
                 self.height += 1;
                 let parent = block_hash(self.height - 1);
-                let place = BlockPlace { height: self.height.into(), parent, time_ms: end_ms + 2_000 * block };
+                let place = BlockPlace {
+                    height: self.height.into(),
+                    parent,
+                    time_ms: end_ms + 2_000 * block,
+                    moves: Default::default(),
+                };
                 let payload = (block == 0).then_some(&payload);
                 ledger.commit(&place, block_hash(self.height), payload)?;
             }

@@ -163,7 +163,8 @@ impl Bench<'_> {
         let audits = ledger.state().open_audits().map(|block| self.audit(block)).collect();
         let audits = Arc::new(ViewPayload { slot: None, audits });
         let awarded = self.time("award", |bench| bench.block(&ledger, 4, Some(&audits)))?;
-        let paid: u64 = awarded.awarded.iter().flat_map(|block| block.awards.iter()).map(|credit| credit.gwei).sum();
+        let paid: u64 =
+            awarded.awarded.iter().flat_map(|block| block.paid.credits.iter()).map(|credit| credit.gwei).sum();
         ensure!(paid == self.world.genesis.params.reward_gwei, "{paid} gwei were awarded");
         Ok(())
     }
@@ -176,7 +177,8 @@ impl Bench<'_> {
         payload: Option<&Arc<ViewPayload>>,
     ) -> Result<Arc<Settlement>> {
         let time_ms = self.clerk.now_ms + 2_000 * u64::from(height);
-        let place = BlockPlace { height: height.into(), parent: block_hash(height - 1), time_ms };
+        let place =
+            BlockPlace { height: height.into(), parent: block_hash(height - 1), time_ms, moves: Default::default() };
         ledger.preview(&[])?.settle(&place, payload)?;
         let settled = ledger.commit(&place, block_hash(height), payload)?.context("the block was there before")?;
         self.clerk.desk.settled(payload.map(|payload| &**payload), &settled);

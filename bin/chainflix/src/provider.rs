@@ -5,8 +5,9 @@ mod days;
 use crate::{
     output::{note, say, wrong_use},
     run::{end_if_stuck, until_told},
-    wallet::language::Language,
+    wallet::{amount, language::Language},
 };
+use alloy_primitives::U256;
 use anyhow::{Context as _, Result, bail};
 use chainflix_node::{
     RoleConfig,
@@ -14,7 +15,7 @@ use chainflix_node::{
     join::{JoinCard, ProviderPlan},
     provider::{DAYS_SHOWN_MAX, OWN_HEADER, ProviderMode, ProviderReport, Reach, page_url},
 };
-use chainflix_rpc::http_builder;
+use chainflix_rpc::{http_builder, types::Held};
 use clap::{Args, Subcommand};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
@@ -24,6 +25,7 @@ use std::{
     time::Duration,
 };
 
+const WEI_PER_GWEI: u64 = 1_000_000_000;
 /// Pause between looks at a provider that leaves.
 const LOOK: Duration = Duration::from_secs(2);
 /// How long its page may take to answer.
@@ -280,11 +282,37 @@ fn tell(report: &ProviderReport) {
     }
     match &report.coins {
         Some(coins) => say(format_args!(
-            "coins      {} wei to spend, {} gwei being audited, {} gwei not yet to spend",
-            coins.balance_wei, coins.pending_gwei, coins.vesting_gwei
+            "coins      {} CFX to spend, {} being audited, {} not yet to spend",
+            cfx(&coins.balance_wei, 1),
+            cfx(&coins.pending_gwei, WEI_PER_GWEI),
+            cfx(&coins.vesting_gwei, WEI_PER_GWEI),
         )),
         None => say("coins      no validator answers"),
     }
+    if let Some(held) = report.coins.as_ref().and_then(|coins| coins.held) {
+        say(format_args!("held back  {}", held_back(&held)));
+    }
+}
+
+/// An amount in decimal digits, of a unit of so many wei, in CFX; `?` for one that is no number.
+fn cfx(digits: &str, unit_wei: u64) -> String {
+    let amount = U256::from_str_radix(digits, 10).ok().and_then(|amount| amount.checked_mul(U256::from(unit_wei)));
+    amount.map_or_else(|| "?".to_owned(), amount::show)
+}
+
+/// What is held back of the pay, and when it comes.
+fn held_back(held: &Held) -> String {
+    let Held { gwei, permille, periods, leave_periods, leaving } = *held;
+    let held = format!("{} CFX", amount::show(U256::from(gwei) * U256::from(WEI_PER_GWEI)));
+    if leaving {
+        return format!("{held}, paid when a whole period is over");
+    }
+    let percent = f64::from(permille) / 10.0;
+    let when = match leave_periods.saturating_sub(periods) {
+        0 => "paid when you leave in order".to_owned(),
+        left => format!("paid when you leave in order after {left} more periods of service"),
+    };
+    format!("{held}, {percent} % of what storage pays now; {when}")
 }
 
 fn mode(report: &ProviderReport) -> String {

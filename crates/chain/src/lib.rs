@@ -15,3 +15,6 @@ pub mod execution;
 pub mod genesis;
 pub mod journal;
 pub mod ledger;
+mod moves;
+
+pub use moves::{MovesError, provider_moves};

@@ -140,7 +140,7 @@ impl Application {
             Err(Obstacle::Unavailable(reason)) => return Verdict::Unknown(reason),
         };
         let root = ground.preview.root();
-        let minted = match settle(ground.preview, block.place(), block.view.clone()).await {
+        let minted = match settle(ground.preview, block.place(ground.moves), block.view.clone()).await {
             Ok(minted) => minted,
             Err(Settling::Refused(error)) => return Verdict::Refused(error.into()),
             Err(Settling::Interrupted) => return Verdict::Unknown("settling was interrupted"),
@@ -173,10 +173,11 @@ impl Application {
     /// Builds a block on `ground`: with all votes that are ready, or fewer, or none, if they do not fit or do not hold.
     async fn build(&self, clock: &Context, turn: Turn, parent: &Block, ground: Ground) -> Option<Block> {
         let time_ms = now_ms(clock).max(parent.time_ms + 1);
-        let place = BlockPlace { height: parent.height.get() + 1, parent: parent.hash(), time_ms };
+        let place =
+            BlockPlace { height: parent.height.get() + 1, parent: parent.hash(), time_ms, moves: ground.moves.clone() };
         let recipient = self.committee.account(&turn.leader)?;
         for payload in self.choices(&ground.preview).await {
-            let Some(withdrawals) = self.mint(&ground.preview, place, payload.clone()).await else { continue };
+            let Some(withdrawals) = self.mint(&ground.preview, place.clone(), payload.clone()).await else { continue };
             let request = BlockRequest {
                 parent: parent.ethereum.hash(),
                 timestamp_s: rules::timestamp_s(parent, time_ms),
@@ -219,15 +220,16 @@ impl Application {
         place: BlockPlace,
         payload: Option<Arc<ViewPayload>>,
     ) -> Option<Vec<Withdrawal>> {
+        let height = place.height;
         let bytes = payload.as_deref().map_or(0, |payload| encode_view(payload).len());
         if bytes > VIEW_BYTES_MAX {
-            tracing::error!(height = place.height, bytes, "the view payload is too long for a block");
+            tracing::error!(height, bytes, "the view payload is too long for a block");
             return None;
         }
         match settle(preview.clone(), place, payload).await {
             Ok(withdrawals) => Some(withdrawals),
             Err(Settling::Refused(error)) => {
-                tracing::error!(height = place.height, %error, "the view payload does not settle");
+                tracing::error!(height, %error, "the view payload does not settle");
                 None
             }
             Err(Settling::Interrupted) => None,

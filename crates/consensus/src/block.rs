@@ -10,7 +10,7 @@
 use bytes::Bytes;
 use chainflix_chain::{
     execution::{self, Block as EthereumBlock},
-    ledger::BlockPlace,
+    ledger::{BlockPlace, ProviderMove},
 };
 use chainflix_primitives::{BlockHash, ViewPayload};
 use commonware_codec::{
@@ -103,10 +103,10 @@ impl Block {
         BlockHash(self.ethereum.hash().0)
     }
 
-    /// Where it stands, as the view ledger looks at it.
-    pub(crate) fn place(&self) -> BlockPlace {
+    /// Where it stands, as the view ledger looks at it; `moves` are what its parent's registry said.
+    pub(crate) fn place(&self, moves: Arc<[ProviderMove]>) -> BlockPlace {
         let parent = BlockHash(self.ethereum.header.parent_hash.0);
-        BlockPlace { height: self.height.get(), parent, time_ms: self.time_ms }
+        BlockPlace { height: self.height.get(), parent, time_ms: self.time_ms, moves }
     }
 }
 

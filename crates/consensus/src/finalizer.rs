@@ -15,8 +15,10 @@
 
 use crate::{application::Archive, block::Block};
 use chainflix_chain::{
+    MovesError,
     execution::{self, ExecutionLayer, ImportError},
     ledger::{LedgerError, Settlement, ViewLedger},
+    provider_moves,
 };
 use chainflix_primitives::{BlockHash, ViewPayload};
 use commonware_actor::Feedback;
@@ -66,6 +68,15 @@ pub enum FinalizeError {
         /// Why.
         #[source]
         source: LedgerError,
+    },
+    /// What the registry said before it is not known.
+    #[error("the registry's events before final block {height} cannot be had")]
+    Moves {
+        /// Its height.
+        height: u64,
+        /// Why.
+        #[source]
+        source: MovesError,
     },
     /// It does not execute.
     #[error("final block {height} does not execute")]
@@ -220,7 +231,10 @@ impl Finalizer {
 
     /// Writes and syncs, so it runs off the async threads.
     async fn commit(&self, block: &Block) -> Result<Option<Arc<Settlement>>, FinalizeError> {
-        let (place, hash, height) = (block.place(), block.hash(), block.height.get());
+        let (hash, height) = (block.hash(), block.height.get());
+        // The parent was taken before, so the EVM has it.
+        let moves = provider_moves(&self.execution, block.ethereum.header.parent_hash).await;
+        let place = block.place(moves.map_err(|source| FinalizeError::Moves { height, source })?);
         let (ledger, view) = (self.ledger.clone(), block.view.clone());
         let commit = tokio::task::spawn_blocking(move || ledger.commit(&place, hash, view.as_ref()));
         match commit.await {

@@ -12,8 +12,9 @@
 
 use crate::{block::Block, finalizer::Progress};
 use chainflix_chain::{
-    execution::{Block as EthereumBlock, ExecutionLayer},
-    ledger::{Candidate, Preview, ViewLedger},
+    execution::{Block as EthereumBlock, ExecutionLayer, H256},
+    ledger::{Candidate, Preview, ProviderMove, ViewLedger},
+    provider_moves,
 };
 use commonware_consensus::marshal::ancestry::Ancestry;
 use futures::StreamExt as _;
@@ -26,6 +27,8 @@ const UNFINALISED_MAX: u64 = 64;
 pub(crate) struct Ground {
     /// Of the view ledger.
     pub preview: Preview,
+    /// What the registry said in it.
+    pub moves: Arc<[ProviderMove]>,
     /// What lies between the final blocks and the new one, oldest first.
     pub unfinalised: Vec<Arc<EthereumBlock>>,
 }
@@ -57,7 +60,8 @@ impl Stores {
             self.execute(&unfinalised).await?;
             if let Some(preview) = self.preview(height, &unfinalised).await? {
                 let unfinalised = unfinalised.into_iter().map(|block| block.ethereum.clone()).collect();
-                return Ok(Ground { preview, unfinalised });
+                let moves = self.moves(height, parent.ethereum.hash()).await?;
+                return Ok(Ground { preview, moves, unfinalised });
             }
         }
     }
@@ -90,6 +94,14 @@ impl Stores {
         Ok(())
     }
 
+    /// What the registry said in `block`, at `height`, which is executed.
+    async fn moves(&self, height: u64, block: H256) -> Result<Arc<[ProviderMove]>, Obstacle> {
+        provider_moves(&self.execution, block).await.map_err(|error| {
+            tracing::error!(height, %error, "the registry's events cannot be had");
+            Obstacle::Unavailable("the registry's events cannot be had")
+        })
+    }
+
     /// The ledger after `blocks`, which end at `height`; `None` when a block became final meanwhile, so that they no longer
     /// follow the ledger's state.
     async fn preview(&self, height: u64, blocks: &[Arc<Block>]) -> Result<Option<Preview>, Obstacle> {
@@ -97,10 +109,12 @@ impl Stores {
         if committed > height {
             return Err(Obstacle::Overtaken);
         }
-        let above = blocks.iter().filter(|block| block.height.get() > committed);
         // Also those without a payload: draws and awards come with height and time.
-        let candidates: Vec<_> =
-            above.map(|block| Candidate { place: block.place(), payload: block.view.clone() }).collect();
+        let mut candidates = Vec::new();
+        for block in blocks.iter().filter(|block| block.height.get() > committed) {
+            let moves = self.moves(block.height.get() - 1, block.ethereum.header.parent_hash).await?;
+            candidates.push(Candidate { place: block.place(moves), payload: block.view.clone() });
+        }
         let ledger = self.ledger.clone();
         let previewed = tokio::task::spawn_blocking(move || ledger.preview(&candidates)).await;
         if self.ledger.height() != committed {

@@ -61,7 +61,7 @@ mod tests {
     use chainflix_primitives::{AuditPayload, BlockHash};
 
     fn place(height: u64) -> BlockPlace {
-        BlockPlace { height, parent: BlockHash([height as u8; 32]), time_ms: 1 << 42 }
+        BlockPlace { height, parent: BlockHash([height as u8; 32]), time_ms: 1 << 42, moves: Default::default() }
     }
 
     /// The ledger after a slot was settled, and after its audit was opened.

@@ -5,14 +5,15 @@ use crate::{
     committee::{Committee, ConsensusKey},
 };
 use chainflix_chain::{
-    genesis::{EthereumGenesis, GAS_LIMIT, Genesis},
+    genesis::{EthereumGenesis, GAS_LIMIT, Genesis, Predeploy},
     ledger::Preview,
 };
+use chainflix_contracts::predeploys;
 use chainflix_primitives::{
-    AccountAddress, AccountKey, AuditParams, AuditPayload, AuditVote, BoxKey, CellId, Digest, GrantId, Magnet,
-    NetworkGenesis, NetworkKeys, PlayCode, PlayData, PlayFactors, PlayId, PlayRecord, ProtocolParams, ProviderShare,
-    Signable as _, Signed, SlotPayload, SlotProposal, SlotVote, ValidatorIdentity, ViewPayload, VoteEntry,
-    genesis::Allocation,
+    AccountAddress, AccountKey, AuditParams, AuditPayload, AuditVote, BoxKey, CellId, Digest, GrantId, HeldPayParams,
+    Magnet, NetworkGenesis, NetworkKeys, PlayCode, PlayData, PlayFactors, PlayId, PlayRecord, ProtocolParams,
+    ProviderShare, Signable as _, Signed, SlotPayload, SlotProposal, SlotVote, ValidatorIdentity, ViewPayload,
+    VoteEntry, genesis::Allocation,
 };
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -32,6 +33,11 @@ pub fn user() -> AccountKey {
     AccountKey::from_bytes(&[200; 32]).unwrap()
 }
 
+/// Who serves every play, with coins for its transactions.
+pub fn store() -> AccountKey {
+    AccountKey::from_bytes(&[201; 32]).unwrap()
+}
+
 pub fn genesis(validators: usize, block_ms: u64) -> NetworkGenesis {
     let validator = |number| ValidatorIdentity {
         account: account_key(number).address(),
@@ -40,18 +46,21 @@ pub fn genesis(validators: usize, block_ms: u64) -> NetworkGenesis {
     NetworkGenesis {
         chain_id: 4_408_921,
         genesis_time_ms: 1_700_000_000_000,
-        // Half of the plays are audited, so that view blocks of both kinds come soon.
+        // Half of the plays are audited, so that view blocks of both kinds come soon. Each is a period, and two of them are
+        // service enough to leave with what is held back.
         params: ProtocolParams {
             block_ms,
             slot_ms: SLOT_MS,
+            period_view_blocks: 1,
             audit: AuditParams { share_permille: 500, ..AuditParams::default() },
+            held_pay: HeldPayParams { leave_periods: 2, ..HeldPayParams::default() },
             ..ProtocolParams::accelerated(20)
         },
         validators: (0..validators).map(validator).collect(),
         keys: NetworkKeys::Shared { box_key: BoxKey::from_bytes([5; 32]).public_key() },
         governor: account_key(0).address(),
         supervisors: Vec::new(),
-        allocations: vec![Allocation { account: user().address(), cfx: 1_000 }],
+        allocations: [user(), store()].map(|key| Allocation { account: key.address(), cfx: 1_000 }).into(),
     }
 }
 
@@ -61,10 +70,15 @@ pub fn ethereum_genesis(genesis: &NetworkGenesis) -> Genesis {
         chain_id: genesis.chain_id,
         timestamp_s: genesis.genesis_time_ms / 1_000,
         allocations: genesis.allocations.iter().map(wei).collect(),
-        predeploys: Vec::new(),
+        predeploys: predeploys(genesis).unwrap().map(contract).into(),
         gas_limit: GAS_LIMIT,
     };
     parts.build().unwrap()
+}
+
+fn contract(predeploy: chainflix_contracts::Predeploy) -> Predeploy {
+    let storage = predeploy.storage.into_iter().map(|(slot, value)| (slot.0, value.0));
+    Predeploy { address: predeploy.address.into_array(), code: predeploy.code.to_vec(), storage: storage.collect() }
 }
 
 /// Block 0 of a network of four.
@@ -144,7 +158,7 @@ fn play(genesis: &NetworkGenesis, slot: u64) -> PlayRecord {
         point_blocks: vec![0; genesis.params.play_points.into()],
         nonce: 0,
     };
-    let providers = vec![ProviderShare { provider: AccountAddress([0xc3; 20]), bytes: 1 << 20 }];
+    let providers = vec![ProviderShare { provider: store().address(), bytes: 1 << 20 }];
     PlayRecord {
         code: Signed::new(code, &account_key(0)),
         data: Signed::new(data, &user()),

@@ -7,7 +7,7 @@ mod keys;
 mod params;
 
 pub use keys::{CurvePoint, NetworkKeys};
-pub use params::{AuditParams, ProtocolParams, RewardSplit, SplitBounds, StandingParams, WeightParams};
+pub use params::{AuditParams, HeldPayParams, ProtocolParams, RewardSplit, SplitBounds, StandingParams, WeightParams};
 
 use crate::AccountAddress;
 use borsh::{BorshDeserialize, BorshSerialize};

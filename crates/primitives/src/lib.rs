@@ -32,7 +32,7 @@ pub mod stripe;
 pub use account::{AccountAddress, AccountKey, Signable, Signature, SignatureError, Signed};
 pub use address::AddressRange;
 pub use genesis::{
-    AuditParams, NetworkGenesis, NetworkKeys, ProtocolParams, RewardSplit, SplitBounds, StandingParams,
+    AuditParams, HeldPayParams, NetworkGenesis, NetworkKeys, ProtocolParams, RewardSplit, SplitBounds, StandingParams,
     ValidatorIdentity, WeightParams,
 };
 pub use identity::{BlockHash, CellId, Digest, GrantId, Magnet, NodeId, PlayId};

@@ -41,10 +41,10 @@ pub use dispute::{DisputeState, Verdict};
 pub use gossip::{MESSAGE_BYTES_MAX, ValidatorMessage};
 pub use keys::{KeyMessage, KeyService, KeyWarrant, SharedKeys};
 pub use ledger::{
-    AcceptedPlay, Audit, AwardedBlock, BlockPlace, CARRY_SLOTS_MAX, CREDITS_PER_BLOCK_MAX, DrawnAudit, IssuerRecord,
-    LedgerHead, LedgerParts, LedgerState, MadeBlock, MinedCell, OpenAudit, Owed, PENDING_MAX, PendingBlock,
-    PendingHead, PendingPlay, PlayedBytes, ProviderRecord, Served, SettleError, Settlement, Standing, Unpaid,
-    VoidedPlay,
+    AcceptedPlay, Audit, AwardedBlock, BlockPlace, CARRY_SLOTS_MAX, CREDITS_PER_BLOCK_MAX, DrawnAudit, HeldPay,
+    IssuerRecord, LedgerHead, LedgerParts, LedgerState, MadeBlock, MinedCell, OpenAudit, Owed, PENDING_MAX,
+    PendingBlock, PendingHead, PendingPlay, PlayedBytes, ProviderMove, ProviderRecord, Served, SettleError, Settlement,
+    Standing, Unpaid, VoidedPlay, Withheld,
 };
 pub use limits::OriginTag;
 pub use receipts::{EvidenceWanted, WANTED_MAX};

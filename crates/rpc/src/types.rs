@@ -6,7 +6,7 @@ mod account;
 mod served;
 
 pub use account::{
-    AccountPlay, AccountQuery, AccountReport, NotACursor, PlayCursor, Role, RolePay, VESTING_SHOWN_MAX, Vesting,
+    AccountPlay, AccountQuery, AccountReport, Held, NotACursor, PlayCursor, Role, RolePay, VESTING_SHOWN_MAX, Vesting,
 };
 pub use served::{ServedDay, ServedQuery, ServedReport, UnpaidPlays};
 
@@ -108,6 +108,10 @@ pub struct AwardSummary {
     pub block: u64,
     /// What it awarded, in gwei: the reward, or nothing.
     pub gwei: u64,
+    /// What of that is held back from storage peers, in gwei.
+    pub held_gwei: u64,
+    /// What was paid with it of what had been held back before, in gwei.
+    pub returned_gwei: u64,
     /// How many of its plays are void.
     pub voided: u32,
 }

@@ -12,7 +12,7 @@ mod schedule;
 mod split;
 
 pub use schedule::{ScheduleRow, issued_gwei, reward_gwei, schedule_table};
-pub use split::{Credit, Parties, RolePay, WeightedPlay, amounts, by_role, pay, storage_parts};
+pub use split::{Credit, Paid, Parties, RolePay, WeightedPlay, amounts, by_role, pay, storage_parts};
 
 /// One CFX in gwei.
 pub const GWEI_PER_CFX: u64 = 1_000_000_000;

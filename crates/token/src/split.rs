@@ -20,6 +20,15 @@ pub struct Credit {
     pub gwei: u64,
 }
 
+/// What a view block pays.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Paid {
+    /// One credit per account, in order of accounts.
+    pub credits: Vec<Credit>,
+    /// The part of each that its account has as a storage peer, where that is anything; in order of accounts.
+    pub storage: Vec<Credit>,
+}
+
 /// Who may share in every play of a view block.
 #[derive(Clone, Copy, Debug)]
 pub struct Parties<'a> {
@@ -91,13 +100,8 @@ pub struct RolePay {
     pub operation: u64,
 }
 
-/// Shares `reward_gwei` over `plays`. The credits are one per account, in order of accounts, and add up to exactly
-/// `reward_gwei` — or to nothing when no play has weight.
-pub fn pay<'a>(
-    reward_gwei: u64,
-    parties: &Parties<'_>,
-    plays: impl Iterator<Item = WeightedPlay<'a>> + Clone,
-) -> Vec<Credit> {
+/// Shares `reward_gwei` over `plays`. The credits add up to exactly `reward_gwei` — or to nothing when no play has weight.
+pub fn pay<'a>(reward_gwei: u64, parties: &Parties<'_>, plays: impl Iterator<Item = WeightedPlay<'a>> + Clone) -> Paid {
     let mut purse = Purse::default();
     for (play, amount) in plays.clone().zip(amounts(reward_gwei, plays.map(|play| play.weight))) {
         share(amount, parties, &play, &mut purse);
@@ -207,7 +211,9 @@ fn share_validators(gwei: u64, parties: &Parties<'_>, carriers: u128, rest: &mut
 /// What has been shared so far. Validators and operation participants, who share in all plays, are counted apart: a look-up
 /// for each of them and each play would be most of the work.
 struct Purse {
+    /// What accounts have, all but what they have as storage peers.
     accounts: HashMap<AccountAddress, u64>,
+    storage: HashMap<AccountAddress, u64>,
     validators: [u64; 128],
     /// What each operation participant has.
     operation: u64,
@@ -215,7 +221,7 @@ struct Purse {
 
 impl Default for Purse {
     fn default() -> Self {
-        Self { accounts: HashMap::new(), validators: [0; 128], operation: 0 }
+        Self { accounts: HashMap::new(), storage: HashMap::new(), validators: [0; 128], operation: 0 }
     }
 }
 
@@ -226,18 +232,27 @@ impl Purse {
         }
     }
 
-    fn empty(mut self, parties: &Parties<'_>) -> Vec<Credit> {
+    fn empty(mut self, parties: &Parties<'_>) -> Paid {
+        let storage = credits(std::mem::take(&mut self.storage));
+        for part in &storage {
+            self.give(&part.account, part.gwei);
+        }
         for (validator, gwei) in parties.validators.iter().zip(self.validators) {
             self.give(validator, gwei);
         }
         for participant in parties.operation {
             self.give(participant, self.operation);
         }
-        let mut credits: Vec<_> = self.accounts.into_iter().map(|(account, gwei)| Credit { account, gwei }).collect();
-        // Each account is there once.
-        credits.sort_unstable_by_key(|credit| credit.account);
-        credits
+        Paid { credits: credits(self.accounts), storage }
     }
+}
+
+/// In order of accounts.
+fn credits(accounts: HashMap<AccountAddress, u64>) -> Vec<Credit> {
+    let mut credits: Vec<_> = accounts.into_iter().map(|(account, gwei)| Credit { account, gwei }).collect();
+    // Each account is there once.
+    credits.sort_unstable_by_key(|credit| credit.account);
+    credits
 }
 
 impl Shares for Purse {
@@ -251,7 +266,9 @@ impl Shares for Purse {
         self.give(account, gwei);
     }
     fn provider(&mut self, account: &AccountAddress, gwei: u64) {
-        self.give(account, gwei);
+        if gwei > 0 {
+            *self.storage.entry(*account).or_default() += gwei;
+        }
     }
     fn validator(&mut self, number: usize, gwei: u64) {
         self.validators[number] += gwei;
@@ -334,7 +351,7 @@ mod tests {
     };
 
     fn paid(parties: &Parties<'_>, plays: &[WeightedPlay<'_>]) -> impl Fn(u8) -> u64 + use<> {
-        let credits = pay(REWARD, parties, plays.iter().copied());
+        let credits = pay(REWARD, parties, plays.iter().copied()).credits;
         assert!(credits.is_sorted_by(|a, b| a.account < b.account), "each account once, in order");
         assert_eq!(credits.iter().map(|credit| credit.gwei).sum::<u64>(), REWARD);
         move |n| credits.iter().find(|credit| credit.account == account(n)).map_or(0, |credit| credit.gwei)
@@ -435,8 +452,8 @@ mod tests {
     #[test]
     fn no_view_no_coin() {
         let nobody = Parties { validators: &[], struck_out: 0, operation: &[] };
-        assert_eq!(pay(REWARD, &nobody, [].into_iter()), []);
-        assert_eq!(pay(REWARD, &nobody, [WeightedPlay { weight: 0, ..ALONE }].into_iter()), []);
+        assert_eq!(pay(REWARD, &nobody, [].into_iter()), Paid::default());
+        assert_eq!(pay(REWARD, &nobody, [WeightedPlay { weight: 0, ..ALONE }].into_iter()), Paid::default());
     }
 
     /// Any seven numbers that add up to 1000.
@@ -511,19 +528,27 @@ mod tests {
                 plays.into_iter().map(|play| AnyPlay { carriers: play.carriers & known, ..play }).collect();
             let (validators, operation) = (accounts(50..50 + validators), accounts(190..190 + operation));
             let parties = Parties { validators: &validators, struck_out, operation: &operation };
-            let credits = pay(reward, &parties, plays.iter().map(AnyPlay::play));
+            let Paid { credits, storage: stored } = pay(reward, &parties, plays.iter().map(AnyPlay::play));
+            let mut storage_sum = 0;
             let roles = plays.iter().zip(amounts(reward, plays.iter().map(|play| play.weight)));
             for (play, amount) in roles {
                 let RolePay { creator, viewer, activators, storage, validators, supervisor, operation } =
                     by_role(amount, &parties, &play.play());
                 let sum = [creator, viewer, activators, storage, validators, supervisor, operation].map(u128::from);
                 prop_assert_eq!(sum.iter().sum::<u128>(), u128::from(amount));
+                storage_sum += u128::from(storage);
             }
             let paid: u128 = credits.iter().map(|credit| u128::from(credit.gwei)).sum();
             let has_weight = plays.iter().any(|play| play.weight > 0);
             prop_assert_eq!(paid, if has_weight { u128::from(reward) } else { 0 });
             prop_assert!(credits.is_sorted_by(|a, b| a.account < b.account));
             prop_assert!(credits.iter().all(|credit| credit.gwei > 0));
+            prop_assert_eq!(stored.iter().map(|credit| u128::from(credit.gwei)).sum::<u128>(), storage_sum);
+            prop_assert!(stored.is_sorted_by(|a, b| a.account < b.account));
+            for part in stored {
+                let all = credits.iter().find(|credit| credit.account == part.account).map_or(0, |credit| credit.gwei);
+                prop_assert!(0 < part.gwei && part.gwei <= all);
+            }
         }
 
         #[test]
@@ -539,7 +564,7 @@ mod tests {
                 ..ALONE
             });
             let nobody = Parties { validators: &[], struck_out: 0, operation: &[] };
-            for credit in pay(1_000_000, &nobody, plays) {
+            for credit in pay(1_000_000, &nobody, plays).credits {
                 let exact = 1_000_000 * weights[credit.account.0[0] as usize] / total;
                 prop_assert!(credit.gwei.abs_diff(exact) <= 1);
             }
@@ -552,7 +577,7 @@ mod tests {
             let people = accounts(30..33);
             let parties = Parties { validators: &people, struck_out: 0, operation: &people };
             let play = WeightedPlay { split: &split, carriers: 0b111, activators: &people, ..ALONE };
-            let paid: u128 = pay(amount, &parties, [play].into_iter()).iter().map(|c| u128::from(c.gwei)).sum();
+            let paid: u128 = pay(amount, &parties, [play].into_iter()).credits.iter().map(|c| u128::from(c.gwei)).sum();
             prop_assert_eq!(paid, u128::from(amount));
         }
     }

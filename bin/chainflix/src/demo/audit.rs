@@ -6,7 +6,7 @@
 //! | blocks | the chain grew, and its newest block is fresh |
 //! | agreement | all validators have the same block at the same height |
 //! | films | the gateway lists each film, and its manifest hashes to its magnet |
-//! | coins | each view block mints exactly the schedule's reward when its audit is over, other blocks nothing |
+//! | coins | each view block mints exactly the schedule's reward when its audit is over, less what is held back from storage peers; other blocks nothing |
 //! | viewer | with `--headless`, and time enough for it: a play was accepted |
 
 use super::{
@@ -135,7 +135,8 @@ impl Audit<'_> {
             let all_void = award.voided == made.plays;
             let (given, due) = (award.gwei, if all_void { 0 } else { due_gwei(params, made.view_block) });
             ensure!(given == due, "view block {} awards {given} gwei instead of {due}", made.view_block);
-            *owed.entry(award.block).or_default() += due;
+            // No provider of a demo is old enough to be paid what is held back as it leaves.
+            *owed.entry(award.block).or_default() += due - award.held_gwei + award.returned_gwei;
         }
         for number in self.baseline.block + 1..=head {
             let minted = ethereum::block(self.client, number).await?.minted_gwei();

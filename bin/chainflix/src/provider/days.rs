@@ -35,10 +35,12 @@ impl Words {
         let sent = size(day.sent_bytes);
         let line = match (self.language, day.earned) {
             (Language::En, Some(earned)) => {
-                format!("{} {sent} sent, {} plays, {} CFX", day.date, earned.plays, cfx(earned.gwei))
+                let held = held(earned.held_gwei, |held| format!(", {held} of them held back"));
+                format!("{} {sent} sent, {} plays, {} CFX{held}", day.date, earned.plays, cfx(earned.gwei))
             }
             (Language::Ko, Some(earned)) => {
-                format!("{} {sent} 보냄, 시청 {}회, {} CFX", day.date, earned.plays, cfx(earned.gwei))
+                let held = held(earned.held_gwei, |held| format!(" (그중 {held} 유보)"));
+                format!("{} {sent} 보냄, 시청 {}회, {} CFX{held}", day.date, earned.plays, cfx(earned.gwei))
             }
             (Language::En, None) => {
                 format!("{} {sent} sent, {} receipts; no validator answers", day.date, day.receipts)
@@ -67,6 +69,11 @@ impl Words {
     }
 }
 
+/// What is held back, in words; nothing where it is nothing.
+fn held(gwei: u64, words: impl FnOnce(String) -> String) -> String {
+    if gwei == 0 { String::new() } else { words(cfx(gwei)) }
+}
+
 fn cfx(gwei: u64) -> String {
     amount::show(U256::from(gwei) * U256::from(WEI_PER_GWEI))
 }
@@ -83,11 +90,11 @@ mod tests {
             date: "2026-11-22".into(),
             sent_bytes: 4_100_000_000,
             receipts: 130,
-            earned: Some(Earned { plays: 120, bytes: 4_000_000_000, gwei: 12_500_000_000 }),
+            earned: Some(Earned { plays: 120, bytes: 4_000_000_000, gwei: 12_500_000_000, held_gwei: 9_375_000_000 }),
             unpaid: vec![unpaid("no-receipt", None), unpaid("never-heard-of", Some(3))],
         };
         let told = Words::read(Language::En).day(&day);
-        assert_eq!(told[0], "2026-11-22 4.10 GB sent, 120 plays, 12.5 CFX");
+        assert_eq!(told[0], "2026-11-22 4.10 GB sent, 120 plays, 12.5 CFX, 9.375 of them held back");
         assert!(told[1].starts_with("  unpaid 2.00 MB: Sent, and not (yet) confirmed"), "{}", told[1]);
         assert_eq!(told[2], "  unpaid 3 (2.00 MB): The validators did not take the receipt.");
         day.earned = None;

@@ -102,7 +102,11 @@ impl Teller {
         let gwei = |gwei: u128| cfx(U256::from(gwei) * U256::from(WEI_PER_GWEI));
         let next = report.vesting.first().map(|part| (gwei(part.gwei.into()), part.view_block));
         let (spendable, pending) = (cfx(U256::from(report.balance_wei)), gwei(report.pending_gwei));
-        self.language.coins(&spendable, &pending, &gwei(report.vesting_gwei), next)
+        let coins = self.language.coins(&spendable, &pending, &gwei(report.vesting_gwei), next);
+        match report.held.filter(|held| held.gwei > 0) {
+            Some(held) => format!("{coins}, {}", self.language.held(&gwei(held.gwei))),
+            None => coins,
+        }
     }
 
     fn play(&self, play: &AccountPlay, title: Option<&String>) -> String {
@@ -155,7 +159,7 @@ fn cfx(wei: U256) -> String {
 mod tests {
     use super::*;
     use chainflix_primitives::PlayId;
-    use chainflix_rpc::types::{RolePay, Vesting};
+    use chainflix_rpc::types::{Held, RolePay, Vesting};
 
     fn play(report: PlayReport, paid: Option<Vec<RolePay>>) -> AccountPlay {
         AccountPlay { play: Some(PlayId([1; 16])), magnet: Magnet([2; 32]), cell_index: 2, time_ms: 0, report, paid }
@@ -197,13 +201,18 @@ mod tests {
             pending_gwei: 27_000_000_000,
             vesting_gwei: 54_000_000_000,
             vesting: vec![Vesting { view_block: 600, gwei: 27_000_000_000 }],
+            held: None,
             view_blocks: 5,
             plays: Vec::new(),
             next: None,
         };
-        let coins = |language| Teller { language, refusals: Refusals::read() }.coins(&report);
+        let coins = |language, report: &AccountReport| Teller { language, refusals: Refusals::read() }.coins(report);
         let english = "1.5 CFX to spend, 27 CFX pending, 54 CFX vesting (27 CFX from view block 600 on)";
-        assert_eq!(coins(Language::En), english);
-        assert!(coins(Language::Ko).contains("뷰 블록 600부터 27 CFX"));
+        assert_eq!(coins(Language::En, &report), english);
+        assert!(coins(Language::Ko, &report).contains("뷰 블록 600부터 27 CFX"));
+        let held = Held { gwei: 9_000_000_000, permille: 750, periods: 1, leave_periods: 110, leaving: false };
+        let report = AccountReport { held: Some(held), ..report };
+        assert_eq!(coins(Language::En, &report), format!("{english}, 9 CFX held back"));
+        assert!(coins(Language::Ko, &report).ends_with("유보 9 CFX"));
     }
 }

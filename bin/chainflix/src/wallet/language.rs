@@ -90,6 +90,13 @@ impl Language {
         }
     }
 
+    pub fn held(self, held: &str) -> String {
+        match self {
+            Self::En => format!("{held} CFX held back"),
+            Self::Ko => format!("유보 {held} CFX"),
+        }
+    }
+
     pub fn no_plays(self) -> &'static str {
         match self {
             Self::En => "no plays yet: watch a minute of a film to its end",

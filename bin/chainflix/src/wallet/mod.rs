@@ -220,14 +220,20 @@ impl Balance {
         if self.json {
             let (wei, pending, vesting) = (balance.to_string(), report.pending_gwei, report.vesting_gwei);
             let (pending, vesting) = (pending.to_string(), vesting.to_string());
-            let address = account.to_checksum();
-            say(json!({"address": address, "balanceWei": wei, "pendingGwei": pending, "vestingGwei": vesting}));
+            let (address, held) = (account.to_checksum(), report.held.map_or(0, |held| held.gwei).to_string());
+            say(json!({
+                "address": address, "balanceWei": wei, "pendingGwei": pending, "vestingGwei": vesting, "heldGwei": held,
+            }));
             return Ok(());
         }
         say(format_args!("{} CFX", amount::show(balance)));
         if coming > 0 {
             let coming = amount::show(U256::from(coming) * U256::from(1_000_000_000));
             note(format_args!("{coming} CFX more are on their way"));
+        }
+        if let Some(held) = report.held.filter(|held| held.gwei > 0) {
+            let held = amount::show(U256::from(held.gwei) * U256::from(1_000_000_000));
+            note(format_args!("{held} CFX are held back from you as a storage peer"));
         }
         Ok(())
     }

@@ -29,7 +29,7 @@ pub async fn earned(demo: &Demo, viewers: &[AccountAddress]) -> (HashMap<Account
     (earned, head)
 }
 
-/// Rewards of the view blocks awarded up to a block since the demo was ready, in wei.
+/// Rewards of the view blocks awarded up to a block since the demo was ready, less what is held back of them, in wei.
 pub async fn scheduled(demo: &Demo, head: u64) -> u128 {
     let first = demo.json()["baseline"]["block"].as_u64().unwrap() + 1;
     let view_blocks = demo.client().view_blocks(ViewBlockQuery { from: None, count: 200 }).await.unwrap();
@@ -37,5 +37,5 @@ pub async fn scheduled(demo: &Demo, head: u64) -> u128 {
     let awards = view_blocks.iter().filter_map(|found| found.award);
     let counted: Vec<_> = awards.filter(|award| (first..=head).contains(&award.block)).collect();
     assert!(counted.iter().all(|award| award.gwei == REWARD_GWEI && award.voided == 0));
-    counted.len() as u128 * u128::from(REWARD_GWEI) * GWEI
+    counted.iter().map(|award| u128::from(award.gwei - award.held_gwei + award.returned_gwei) * GWEI).sum()
 }

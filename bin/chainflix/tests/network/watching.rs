@@ -6,7 +6,7 @@ use crate::{
 };
 use chainflix_node::keys;
 use chainflix_primitives::{AccountAddress, AccountKey};
-use chainflix_rpc::types::ServedQuery;
+use chainflix_rpc::types::{AccountQuery, ServedDay, ServedQuery};
 use serde_json::Value;
 use std::{path::Path, time::Duration};
 
@@ -57,13 +57,17 @@ async fn coins_appear_by_watching_alone_and_add_up_to_the_schedule() {
     let validators: Vec<AccountAddress> = serde_json::from_value(accounts["validators"].clone()).unwrap();
     assert!(validators.iter().all(|account| rewards[account] > 0));
     assert!(rewards[&viewer] > 0);
-    // What storage peers are told by day is what they have.
+    // What storage peers are told by day is what they have, and what is held back from them.
     let providers: Vec<AccountAddress> = serde_json::from_value(accounts["providers"].clone()).unwrap();
     let mut plays = 0;
     for account in providers {
         let served = client.served(ServedQuery { account, from: None, count: 2 }).await.unwrap();
-        let gwei: u64 = served.days.iter().map(|day| day.gwei).sum();
-        assert_eq!(u128::from(gwei) * 1_000_000_000, rewards[&account], "{served:?}");
+        let sum = |part: fn(&ServedDay) -> u64| u128::from(served.days.iter().map(part).sum::<u64>());
+        let (gwei, held) = (sum(|day| day.gwei), sum(|day| day.held_gwei));
+        assert_eq!((gwei - held) * 1_000_000_000, rewards[&account], "{served:?}");
+        let known = client.account(AccountQuery { account, count: 1, from: None }).await.unwrap().held;
+        assert_eq!(known.map_or(0, |known| known.gwei), held, "{known:?}");
+        assert!(known.is_none_or(|known| held > 0 && known.permille == 750 && known.periods == 1), "{known:?}");
         plays += served.days.iter().map(|day| day.plays).sum::<u64>();
     }
     assert!(plays >= 4, "each of the four plays was served by somebody");

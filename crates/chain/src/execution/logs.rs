@@ -26,14 +26,27 @@ impl ExecutionLayer {
     /// [`ReadError`] when the store fails.
     pub async fn events(&self, number: u64, of: &[Address]) -> Result<Vec<Log>, ReadError> {
         let Some(hash) = self.block_hash(number)? else { return Ok(Vec::new()) };
+        Ok(self.executed_events(hash, of).await?.unwrap_or_default())
+    }
+
+    /// The events of block `hash`, final or not, that the contracts `of` emitted, in their order; `None` where it was not
+    /// executed here, or its receipts are lost. A block in which they emitted nothing costs a look at its header.
+    ///
+    /// # Errors
+    /// [`ReadError`] when the store fails.
+    pub async fn executed_events(&self, hash: H256, of: &[Address]) -> Result<Option<Vec<Log>>, ReadError> {
         let store = self.inner.store();
-        let Some(header) = store.get_block_header_by_hash(hash)? else { return Ok(Vec::new()) };
+        let Some(header) = store.get_block_header_by_hash(hash)? else { return Ok(None) };
         if !of.iter().any(|contract| may_hold(&header, contract)) {
-            return Ok(Vec::new());
+            return Ok(Some(Vec::new()));
         }
         let receipts = store.get_receipts_for_block(&hash).await?;
+        if receipts.is_empty() {
+            // Somebody emitted something, so there was a transaction.
+            return Ok(None);
+        }
         let logs = receipts.into_iter().flat_map(|receipt| receipt.logs);
-        Ok(logs.filter(|log| of.contains(&log.address)).collect())
+        Ok(Some(logs.filter(|log| of.contains(&log.address)).collect()))
     }
 }
 

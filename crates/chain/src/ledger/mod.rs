@@ -21,7 +21,7 @@ mod steps;
 mod store;
 mod write;
 
-pub use chainflix_proof_of_view::{BlockPlace, Owed, SettleError, Settlement};
+pub use chainflix_proof_of_view::{BlockPlace, HeldPay, Owed, ProviderMove, SettleError, Settlement};
 pub use chainflix_token::{Credit, RolePay};
 pub use query::{Awarded, PlayPlace, PlayState, ROWS_MAX, Summary, ViewBlock};
 pub use served::SERVED_DAYS_KEPT;

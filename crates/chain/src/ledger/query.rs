@@ -57,6 +57,10 @@ pub struct Awarded {
     pub height: u64,
     /// What it awarded, in gwei.
     pub gwei: u64,
+    /// What of that was held back from storage peers, in gwei.
+    pub held_gwei: u64,
+    /// What was paid with it of what had been held back before, in gwei.
+    pub returned_gwei: u64,
     /// Places in the payload of the plays that did not pass their audit, ascending.
     pub voided: Vec<u32>,
 }
@@ -64,7 +68,11 @@ pub struct Awarded {
 impl Summary {
     fn of(number: u64, row: SummaryRow) -> Self {
         let SummaryRow { slot, height, time_ms, reward_gwei, plays, root, viewers, award } = row;
-        let award = award.map(|AwardRow { height, gwei, voided }| Awarded { height, gwei, voided });
+        let awarded = |row: AwardRow| {
+            let AwardRow { height, gwei, held_gwei, returned_gwei, voided } = row;
+            Awarded { height, gwei, held_gwei, returned_gwei, voided }
+        };
+        let award = award.map(awarded);
         Self { number, slot, height, time_ms, reward_gwei, plays, root, viewers, award }
     }
 }
@@ -125,7 +133,7 @@ impl ViewBlock {
         let plays = valid.filter_map(|(index, weight)| {
             Some(WeightedPlay { weight: *weight, ..shared(slot, self.record(*index)?, *index) })
         });
-        Some(pay(self.summary.reward_gwei, &self.parties(&validators, slot), plays))
+        Some(pay(self.summary.reward_gwei, &self.parties(&validators, slot), plays).credits)
     }
 
     fn parties<'a>(&self, validators: &'a [AccountAddress], slot: &'a SlotPayload) -> Parties<'a> {

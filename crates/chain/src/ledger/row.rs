@@ -44,6 +44,10 @@ pub(super) struct AwardRow {
     pub height: u64,
     /// What it awarded.
     pub gwei: u64,
+    /// What of that was held back from storage peers.
+    pub held_gwei: u64,
+    /// What was paid with it of what had been held back before.
+    pub returned_gwei: u64,
     /// Places of the void plays in the payload, ascending.
     pub voided: Vec<u32>,
 }

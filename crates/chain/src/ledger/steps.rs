@@ -88,8 +88,13 @@ impl Steps {
         if memory.steps.len() >= STEPS_KEPT {
             memory.steps.pop_front();
         }
-        let step =
-            Step { from: from.number, place: *place, payload: payload.cloned(), to, settlement: settlement.clone() };
+        let step = Step {
+            from: from.number,
+            place: place.clone(),
+            payload: payload.cloned(),
+            to,
+            settlement: settlement.clone(),
+        };
         memory.steps.push_back(step);
         Ok((Version { number: to, state: settlement.next.clone() }, settlement))
     }

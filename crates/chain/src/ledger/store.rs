@@ -11,6 +11,7 @@
 //! | `counted` | view block, part | what counts until the period ends: mined cells, play time on creators' videos |
 //! | `standing` | account | age, play time of the day, strikes |
 //! | `provider` | account | what it answers for until the period ends |
+//! | `held` | account | what is held back of its pay as a storage peer, its service |
 //! | `pending` | view block | what it waits for: draw or votes on its audit |
 //! | `vesting` | view block | awards that are not spendable yet |
 //! | `served` | day, account | what it served as a storage peer, what that paid, what it did not pay and why |
@@ -39,6 +40,7 @@ pub(super) const ACCOUNT_PLAY: TableDefinition<([u8; 20], u64, u32), ()> = Table
 pub(super) const COUNTED: TableDefinition<(u64, u32), &[u8]> = TableDefinition::new("counted");
 pub(super) const STANDING: TableDefinition<[u8; 20], &[u8]> = TableDefinition::new("standing");
 pub(super) const PROVIDER: TableDefinition<[u8; 20], &[u8]> = TableDefinition::new("provider");
+pub(super) const HELD: TableDefinition<[u8; 20], &[u8]> = TableDefinition::new("held");
 pub(super) const PENDING: TableDefinition<u64, &[u8]> = TableDefinition::new("pending");
 pub(super) const VESTING: TableDefinition<u64, &[u8]> = TableDefinition::new("vesting");
 pub(super) const SERVED: TableDefinition<(u32, [u8; 20]), &[u8]> = TableDefinition::new("served");
@@ -108,6 +110,7 @@ impl Store {
         write.open_table(COUNTED)?;
         write.open_table(STANDING)?;
         write.open_table(PROVIDER)?;
+        write.open_table(HELD)?;
         write.open_table(PENDING)?;
         write.open_table(VESTING)?;
         write.open_table(SERVED)?;
@@ -148,6 +151,10 @@ impl Store {
         for entry in read.open_table(PROVIDER)?.iter()? {
             let (account, record) = entry?;
             parts.providers.push((AccountAddress(account.value()), decode("provider", record.value())?));
+        }
+        for entry in read.open_table(HELD)?.iter()? {
+            let (account, held) = entry?;
+            parts.held.push((AccountAddress(account.value()), decode("held", held.value())?));
         }
         for entry in read.open_table(VESTING)?.iter()? {
             let (made, value) = entry?;

@@ -2,8 +2,8 @@
 
 use super::*;
 use chainflix_primitives::{
-    AccountAddress, AccountKey, AuditParams, AuditPayload, AuditVote, BoxPublicKey, CellId, GrantId, Magnet,
-    NetworkKeys, NodeId, PlayCode, PlayData, PlayFactors, PlayId, PlayRecord, ProtocolParams, ProviderShare,
+    AccountAddress, AccountKey, AuditParams, AuditPayload, AuditVote, BoxPublicKey, CellId, GrantId, HeldPayParams,
+    Magnet, NetworkKeys, NodeId, PlayCode, PlayData, PlayFactors, PlayId, PlayRecord, ProtocolParams, ProviderShare,
     Signable as _, Signature, Signed, SlotPayload, SlotProposal, SlotVote, ValidatorIdentity, VoteEntry,
 };
 use chainflix_proof_of_view::{MinedCell, PendingBlock, Served, Standing};
@@ -36,6 +36,7 @@ fn genesis() -> Arc<NetworkGenesis> {
         params: ProtocolParams {
             period_view_blocks: 3,
             vesting_view_blocks: 1,
+            held_pay: HeldPayParams { quarter_periods: 1, leave_periods: 1, half_periods: 2, ..Default::default() },
             audit: AuditParams { share_permille: 500, provider_audits_min: 2, ..Default::default() },
             ..Default::default()
         },
@@ -105,8 +106,10 @@ fn hash(height: u64) -> BlockHash {
     BlockHash(std::array::from_fn(|byte| height.to_le_bytes()[byte % 8]))
 }
 
+/// Before every fifth block the only provider withdraws from the registry.
 fn place(height: u64) -> BlockPlace {
-    BlockPlace { height, parent: hash(height - 1), time_ms: LATE_MS + height * 2_000 }
+    let moves = if height.is_multiple_of(5) { vec![ProviderMove::Withdrawn(PROVIDER)] } else { vec![] };
+    BlockPlace { height, parent: hash(height - 1), time_ms: LATE_MS + height * 2_000, moves: moves.into() }
 }
 
 fn commit(
@@ -159,6 +162,7 @@ struct Seen {
     standings: Vec<Option<Standing>>,
     creator_times: Vec<u64>,
     provider: Option<chainflix_proof_of_view::ProviderRecord>,
+    held: Option<chainflix_proof_of_view::HeldPay>,
     owed: Vec<Owed>,
     view_blocks: Vec<ViewBlock>,
     plays: Vec<(PlayPlace, PlayState)>,
@@ -183,6 +187,7 @@ fn seen(ledger: &ViewLedger) -> Seen {
         standings: viewers.clone().map(|account| state.standing(&account).copied()).collect(),
         creator_times: viewers.clone().map(|account| state.creator_time_ms(&account, &CREATOR)).collect(),
         provider: state.provider(&PROVIDER).copied(),
+        held: state.held(&PROVIDER).copied(),
         owed: viewers.clone().map(|account| ledger.owed(&account)).collect(),
         view_blocks: summaries.map(|summary| ledger.view_block(summary.number).unwrap().unwrap()).collect(),
         plays: places.map(|place| (place, ledger.play_state(&place).unwrap())).collect(),

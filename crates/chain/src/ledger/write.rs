@@ -4,7 +4,7 @@ use super::{
     parts,
     row::{AwardRow, CountedPlay, SummaryRow, ViewBlockRow, credits_row, decode, encode, encode_view_block},
     served,
-    store::{ACCOUNT_PLAY, COUNTED, PENDING, PLAY, PROVIDER, STANDING, SUMMARY, StoreError, VESTING, VIEW_BLOCK},
+    store::{ACCOUNT_PLAY, COUNTED, HELD, PENDING, PLAY, PROVIDER, STANDING, SUMMARY, StoreError, VESTING, VIEW_BLOCK},
 };
 use chainflix_primitives::{AccountAddress, NetworkGenesis, PlayRecord, SlotPayload, ViewPayload};
 use chainflix_proof_of_view::{
@@ -43,6 +43,7 @@ pub(super) fn write_step(
     }
     insert_standings(write, payload, settlement)?;
     insert_providers(write, settlement)?;
+    write_held(write, before, after)?;
     move_pending(write, before, after)?;
     move_vesting(write, before, after)
 }
@@ -131,7 +132,9 @@ fn insert_award(
     summary.viewers = viewers(block, &awarded.voided);
     summary.award = Some(AwardRow {
         height: place.height,
-        gwei: awarded.awards.iter().map(|credit| credit.gwei).sum(),
+        gwei: awarded.paid.credits.iter().map(|credit| credit.gwei).sum(),
+        held_gwei: awarded.withheld.iter().map(|withheld| withheld.held_gwei).sum(),
+        returned_gwei: awarded.withheld.iter().map(|withheld| withheld.returned_gwei).sum(),
         voided: awarded.voided.iter().map(|void| void.index as u32).collect(),
     });
     table.insert(view_block, encode(&summary).as_slice())?;
@@ -168,6 +171,18 @@ fn insert_providers(write: &WriteTransaction, settlement: &Settlement) -> Result
     for provider in settlement.awarded.iter().flat_map(|awarded| &awarded.answering) {
         if let Some(record) = settlement.next.provider(provider) {
             table.insert(provider.0, encode(record).as_slice())?;
+        }
+    }
+    Ok(())
+}
+
+/// Brings the `held` table up to date.
+fn write_held(write: &WriteTransaction, before: &LedgerState, after: &LedgerState) -> Result<(), StoreError> {
+    let mut table = write.open_table(HELD)?;
+    for (account, held) in before.held_changes(after) {
+        match held {
+            Some(held) => drop(table.insert(account.0, encode(&held).as_slice())?),
+            None => drop(table.remove(account.0)?),
         }
     }
     Ok(())

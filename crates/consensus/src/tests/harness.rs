@@ -8,7 +8,8 @@ use chainflix_chain::{
     execution::{Address, ExecutionConfig, ExecutionLayer, H256, Storage},
     ledger::{Preview, ViewLedger},
 };
-use chainflix_primitives::{NetworkGenesis, ViewPayload};
+use chainflix_contracts::{REGISTRY_ADDRESS, SolCall};
+use chainflix_primitives::{AccountKey, NetworkGenesis, ViewPayload};
 use serde_json::json;
 use std::{
     future::Future,
@@ -194,18 +195,19 @@ impl PayloadSource for TestDesk {
 
 /// A signed payment by [`testing::user`].
 pub fn payment(chain_id: u64, nonce: u64, to: [u8; 20], wei: u64) -> Vec<u8> {
-    let transaction = TxEip1559 {
-        chain_id,
-        nonce,
-        gas_limit: 21_000,
-        max_fee_per_gas: 1_000_000_000,
-        max_priority_fee_per_gas: 1,
-        to: TxKind::Call(alloy_primitives::Address::from(to)),
-        value: U256::from(wei),
-        access_list: Default::default(),
-        input: Default::default(),
-    };
-    let signature = testing::user().sign_digest(&transaction.signature_hash().0);
+    let (to, value) = (TxKind::Call(alloy_primitives::Address::from(to)), U256::from(wei));
+    signed(&testing::user(), TxEip1559 { chain_id, nonce, gas_limit: 21_000, to, value, ..TxEip1559::default() })
+}
+
+/// A signed call of the registry.
+pub fn registry_call(key: &AccountKey, chain_id: u64, nonce: u64, call: &impl SolCall) -> Vec<u8> {
+    let (to, input) = (TxKind::Call(REGISTRY_ADDRESS), call.abi_encode().into());
+    signed(key, TxEip1559 { chain_id, nonce, gas_limit: 500_000, to, input, ..TxEip1559::default() })
+}
+
+fn signed(key: &AccountKey, transaction: TxEip1559) -> Vec<u8> {
+    let transaction = TxEip1559 { max_fee_per_gas: 1_000_000_000, max_priority_fee_per_gas: 1, ..transaction };
+    let signature = key.sign_digest(&transaction.signature_hash().0);
     let (r, s) = (U256::from_be_slice(&signature.0[..32]), U256::from_be_slice(&signature.0[32..64]));
     transaction.into_signed(Signature::new(r, s, signature.0[64] == 1)).encoded_2718()
 }

@@ -2,7 +2,6 @@
 
 use super::harness::{BLOCK_MS, Kept, Network, patiently, payment, send};
 use bytes::Bytes;
-use chainflix_primitives::AccountAddress;
 use std::collections::BTreeSet;
 
 const PAID: [u8; 20] = [0xaa; 20];
@@ -66,11 +65,11 @@ async fn check_blocks(network: &Network, height: u64) {
     }
     let accounts: BTreeSet<_> = network.genesis.validators.iter().map(|validator| validator.account.0).collect();
     assert!(leaders.is_subset(&accounts) && leaders.len() >= 2, "{leaders:?}");
-    // Each view block pays the whole reward when it is awarded on this network, and moves the ledger's root.
-    let reward = network.genesis.params.reward_gwei;
+    // Each view block pays the reward when it is awarded on this network, and moves the ledger's root. Three quarters of
+    // the 15 % for storage are held back from a young storage peer.
+    let reward = network.genesis.params.reward_gwei * (1_000 * 1_000 - 150 * 750) / (1_000 * 1_000);
     assert!(minted >= 2 * reward && minted % reward == 0, "{minted}");
     assert!(roots.len() as u64 >= minted / reward);
-    assert!(validator.balance(AccountAddress([0xc3; 20]).0).await > 0);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

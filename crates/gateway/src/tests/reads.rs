@@ -109,7 +109,7 @@ async fn heads_and_view_blocks_come_as_events_and_end_with_the_gateway() {
             "viewers": [AccountAddress([1; 20])], "award": award,
         })
     };
-    let paid = || json!({"block": 3, "gwei": 90, "voided": 1});
+    let paid = || json!({"block": 3, "gwei": 90, "heldGwei": 9, "returnedGwei": 0, "voided": 1});
     village.validator.answer("cfx_viewBlocks", json!({"result": [block(1, paid())]}));
     village.validator.height.store(7, Ordering::SeqCst);
     let mut events = village.get("/api/events").await;

@@ -50,6 +50,8 @@ pub struct Earned {
     pub bytes: u64,
     /// What it was awarded for them, in gwei.
     pub gwei: u64,
+    /// What of that is held back, in gwei.
+    pub held_gwei: u64,
 }
 
 /// What one reason cost.
@@ -97,7 +99,8 @@ fn report(number: u32, day: &Day, served: Option<Option<&ServedDay>>) -> DayRepo
             bytes: day.taken.bytes.saturating_sub(bytes),
         });
         unpaid.extend(served.into_iter().flat_map(|served| &served.unpaid).map(of_plays));
-        earned = Some(Earned { plays, bytes, gwei: served.map_or(0, |served| served.gwei) });
+        let (gwei, held_gwei) = served.map_or((0, 0), |served| (served.gwei, served.held_gwei));
+        earned = Some(Earned { plays, bytes, gwei, held_gwei });
     }
     unpaid.retain(|unpaid| unpaid.bytes > 0 || unpaid.count.is_some_and(|count| count > 0));
     DayReport { date: date(number), sent_bytes: day.sent_bytes, receipts: confirmed.count, earned, unpaid }
@@ -123,7 +126,7 @@ mod tests {
     const TODAY: u32 = 20_779;
 
     fn served(day: u32, plays: u64, bytes: u64, gwei: u64) -> ServedDay {
-        ServedDay { day, plays, bytes, gwei, unpaid: vec![] }
+        ServedDay { day, plays, bytes, gwei, held_gwei: gwei / 5, unpaid: vec![] }
     }
 
     fn unpaid(reason: &str, count: Option<u64>, bytes: u64) -> Unpaid {
@@ -145,7 +148,7 @@ mod tests {
             date: "2026-11-22".into(),
             sent_bytes: 1_000,
             receipts: 5,
-            earned: Some(Earned { plays: 3, bytes: 600, gwei: 5_000 }),
+            earned: Some(Earned { plays: 3, bytes: 600, gwei: 5_000, held_gwei: 1_000 }),
             unpaid: vec![
                 unpaid("no-receipt", None, 110),
                 unpaid("unknown-grant", Some(1), 90),
@@ -153,7 +156,7 @@ mod tests {
                 unpaid("audit-failed", Some(1), 200),
             ],
         };
-        let earned = Some(Earned { plays: 7, bytes: 900, gwei: 8 });
+        let earned = Some(Earned { plays: 7, bytes: 900, gwei: 8, held_gwei: 1 });
         let before = DayReport { date: "2026-11-20".into(), sent_bytes: 0, receipts: 0, earned, unpaid: vec![] };
         assert_eq!(found, [first, before]);
     }
@@ -167,7 +170,7 @@ mod tests {
         assert_eq!((day.receipts, day.earned, day.unpaid.len()), (1, None, 0));
         let nothing = ServedReport { struck_out: false, days: vec![] };
         let [day] = &reports(&book, Some(&nothing))[..] else { panic!() };
-        assert_eq!(day.earned, Some(Earned { plays: 0, bytes: 0, gwei: 0 }));
+        assert_eq!(day.earned, Some(Earned { plays: 0, bytes: 0, gwei: 0, held_gwei: 0 }));
         assert_eq!(day.unpaid, [unpaid("not-carried", Some(1), 1_000)]);
     }
 

@@ -11,7 +11,7 @@ use chainflix_primitives::{AccountAddress, NodeId};
 use chainflix_provider::{Provider, ProviderStatus, SilentBucket, Store};
 use chainflix_rpc::{
     Client,
-    types::{AccountQuery, ServedQuery, ServedReport},
+    types::{AccountQuery, Held, ServedQuery, ServedReport},
 };
 use serde::{Deserialize, Serialize};
 use std::{
@@ -68,6 +68,8 @@ pub struct Coins {
     pub pending_gwei: String,
     /// Awarded and not to be spent yet, in gwei, as decimal digits.
     pub vesting_gwei: String,
+    /// What is held back from it while it is young; `None` before it earned anything.
+    pub held: Option<Held>,
 }
 
 /// How others come to this node, as far as it can know.
@@ -175,6 +177,7 @@ impl Reporter {
             balance_wei: report.balance_wei.to_string(),
             pending_gwei: report.pending_gwei.to_string(),
             vesting_gwei: report.vesting_gwei.to_string(),
+            held: report.held,
         })
     }
 }

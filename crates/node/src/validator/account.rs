@@ -15,9 +15,9 @@ use chainflix_chain::{
     ledger::{PlayPlace, PlayState, ViewBlock, ViewLedger},
 };
 use chainflix_primitives::{AccountAddress, NetworkGenesis, PlayCode, PlayId};
-use chainflix_proof_of_view::{PlayStatus, PlayedBytes, Served, Unpaid};
+use chainflix_proof_of_view::{HeldPay, PlayStatus, PlayedBytes, Served, Unpaid};
 use chainflix_rpc::types::{
-    AccountPlay, AccountQuery, AccountReport, PlayCursor, PlayReport, Role, RolePay, ServedDay, ServedQuery,
+    AccountPlay, AccountQuery, AccountReport, Held, PlayCursor, PlayReport, Role, RolePay, ServedDay, ServedQuery,
     ServedReport, UnpaidPlays, VESTING_SHOWN_MAX, Vesting,
 };
 use std::{collections::HashSet, sync::Arc};
@@ -69,10 +69,22 @@ impl Accounts {
             pending_gwei: owed.expected_gwei.into(),
             vesting_gwei: owed.vesting_gwei.into(),
             vesting: vesting.take(VESTING_SHOWN_MAX).collect(),
+            held: state.held(&account).map(|held| self.held(held)),
             view_blocks: state.head().view_blocks,
             plays,
             next,
         })
+    }
+
+    fn held(&self, held: &HeldPay) -> Held {
+        let params = &self.genesis.params.held_pay;
+        Held {
+            gwei: held.gwei.into(),
+            permille: held.permille(params),
+            periods: held.periods,
+            leave_periods: params.leave_periods,
+            leaving: held.left_in.is_some(),
+        }
     }
 
     /// Answers `query`. Reads the disk.
@@ -144,7 +156,7 @@ fn served_day(day: u32, served: &Served) -> ServedDay {
     let unpaid =
         unpaid.map(|(why, PlayedBytes { plays, bytes })| UnpaidPlays { reason: why.code().into(), plays, bytes });
     let PlayedBytes { plays, bytes } = served.all;
-    ServedDay { day, plays, bytes, gwei: served.gwei, unpaid: unpaid.collect() }
+    ServedDay { day, plays, bytes, gwei: served.gwei, held_gwei: served.held_gwei, unpaid: unpaid.collect() }
 }
 
 fn paid(block: &ViewBlock, genesis: &NetworkGenesis, index: u32) -> Vec<RolePay> {
@@ -268,10 +280,11 @@ mod tests {
 
     #[test]
     fn a_day_names_the_reasons_that_were() {
-        let mut served = Served { all: PlayedBytes { plays: 5, bytes: 50 }, gwei: 9, ..Served::default() };
+        let mut served =
+            Served { all: PlayedBytes { plays: 5, bytes: 50 }, gwei: 9, held_gwei: 6, ..Served::default() };
         served.unpaid[Unpaid::Weightless as usize] = PlayedBytes { plays: 2, bytes: 20 };
         let unpaid = vec![UnpaidPlays { reason: "weightless".into(), plays: 2, bytes: 20 }];
-        assert_eq!(served_day(7, &served), ServedDay { day: 7, plays: 5, bytes: 50, gwei: 9, unpaid });
+        assert_eq!(served_day(7, &served), ServedDay { day: 7, plays: 5, bytes: 50, gwei: 9, held_gwei: 6, unpaid });
     }
 
     #[test]

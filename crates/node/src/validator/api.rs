@@ -64,6 +64,8 @@ fn summary(stored: Summary) -> ViewBlockSummary {
     let paid = |award: Awarded| AwardSummary {
         block: award.height,
         gwei: award.gwei,
+        held_gwei: award.held_gwei,
+        returned_gwei: award.returned_gwei,
         // A slot has at most 2^20 plays.
         voided: award.voided.len() as u32,
     };

@@ -60,6 +60,8 @@ pub struct ProtocolParams {
     pub weights: WeightParams,
     /// Bonds and vouches.
     pub standing: StandingParams,
+    /// Pay of storage peers that is held back.
+    pub held_pay: HeldPayParams,
 }
 
 /// The audit of accepted plays (protocol page, step 7).
@@ -119,6 +121,23 @@ pub struct StandingParams {
     /// Accounts that one supervisor may newly vouch for in a day (UTC). Who steals its key makes no more until the
     /// governor removes it, which ends all its vouches at once.
     pub vouches_per_day: u32,
+}
+
+/// Pay of young storage peers that is held back, as a pledge. A storage peer's service is counted in periods in which it was
+/// paid for storage, so that nobody grows old by waiting; an account that leaves and comes again goes on where it was.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct HeldPayParams {
+    /// Held back in each of the first three quarters of service, in thousandths of what storage pays.
+    pub quarter_permille: [u16; 3],
+    /// Periods of service in a quarter.
+    pub quarter_periods: u32,
+    /// Periods of service from which on a storage peer that withdraws from the registry is paid what is held.
+    pub leave_periods: u32,
+    /// Periods of service after which half of what is held is paid to one that stays.
+    pub half_periods: u32,
+    /// Lost of what is held by each strike-out ([`AuditParams::provider_void_permille`]), in thousandths.
+    pub strike_permille: u16,
 }
 
 /// The least and the most that a creator may give each role of its videos.
@@ -224,6 +243,20 @@ impl Default for StandingParams {
     }
 }
 
+impl Default for HeldPayParams {
+    /// Storj's numbers, but for the strike: there all is lost with a standing that nobody else can spoil. A period of 10,000
+    /// slots with a view is 40 hours: 55 of them are a quarter of a year.
+    fn default() -> Self {
+        Self {
+            quarter_permille: [750, 500, 250],
+            quarter_periods: 55,
+            leave_periods: 110,
+            half_periods: 274,
+            strike_permille: 250,
+        }
+    }
+}
+
 impl Default for WeightParams {
     fn default() -> Self {
         Self {
@@ -275,6 +308,7 @@ impl Default for ProtocolParams {
             audit: AuditParams::default(),
             weights: WeightParams::default(),
             standing: StandingParams::default(),
+            held_pay: HeldPayParams::default(),
         }
     }
 }
@@ -335,6 +369,7 @@ impl ProtocolParams {
         self.audit.check()?;
         self.weights.check()?;
         self.standing.check()?;
+        self.held_pay.check()?;
         self.split_bounds.check(&self.split)
     }
 }
@@ -368,6 +403,18 @@ impl StandingParams {
     fn check(&self) -> Result<(), GenesisError> {
         within("params.standing.unbondS", self.unbond_s, 1, 366 * 24 * 3_600)?;
         within("params.standing.vouchesPerDay", self.vouches_per_day.into(), 0, 1 << 20)
+    }
+}
+
+impl HeldPayParams {
+    fn check(&self) -> Result<(), GenesisError> {
+        for permille in self.quarter_permille {
+            within("params.heldPay.quarterPermille", permille.into(), 0, 1_000)?;
+        }
+        within("params.heldPay.quarterPeriods", self.quarter_periods.into(), 1, 1 << 20)?;
+        within("params.heldPay.leavePeriods", self.leave_periods.into(), 0, 1 << 20)?;
+        within("params.heldPay.halfPeriods", self.half_periods.into(), 1, 1 << 20)?;
+        within("params.heldPay.strikePermille", self.strike_permille.into(), 0, 1_000)
     }
 }
 

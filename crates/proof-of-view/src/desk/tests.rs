@@ -12,9 +12,9 @@ use super::*;
 use crate::{BlockPlace, SettleError, SharedKeys, Watch, dispute::Verdict};
 use chainflix_cell::{ChunkHashes, Keystream};
 use chainflix_primitives::{
-    AuditParams, BlockHash, BoxKey, CHUNK_BYTES, CellId, Digest, Grant, GrantId, GrantRequest, Magnet, NetworkKeys,
-    NetworkSecret, OpenedChunk, Opening, PlayAnswer, PlayCode, PlayData, PlayOutcome, PlayRequest, ProtocolParams,
-    RewardSplit, SealedKey, ValidatorIdentity, VideoSecret, ViewerSecret,
+    AuditParams, BlockHash, BoxKey, CHUNK_BYTES, CellId, Digest, Grant, GrantId, GrantRequest, HeldPayParams, Magnet,
+    NetworkKeys, NetworkSecret, OpenedChunk, Opening, PlayAnswer, PlayCode, PlayData, PlayOutcome, PlayRequest,
+    ProtocolParams, RewardSplit, SealedKey, ValidatorIdentity, VideoSecret, ViewerSecret,
 };
 use chainflix_token::Credit;
 use std::{collections::HashMap, net::IpAddr, sync::LazyLock};
@@ -161,10 +161,11 @@ impl Village {
         Self::with(ProtocolParams::default())
     }
 
-    /// A village that audits nothing unless asked to, with easy nonces.
+    /// A village that audits nothing and holds nothing back, with easy nonces.
     pub fn with(params: ProtocolParams) -> Self {
         let audit = AuditParams { share_permille: 0, ..params.audit };
-        Self::audited(ProtocolParams { audit, ..params })
+        let held_pay = HeldPayParams { quarter_permille: [0; 3], ..params.held_pay };
+        Self::audited(ProtocolParams { audit, held_pay, ..params })
     }
 
     pub fn audited(params: ProtocolParams) -> Self {
@@ -252,7 +253,12 @@ impl Village {
         self.chain.head = self.block;
         let leader = self.block as usize % self.desks.len();
         let payload = self.desks[leader].payload(self.now_ms, &self.ledger);
-        let place = BlockPlace { height: self.block.into(), parent: block_hash(self.block - 1), time_ms: self.now_ms };
+        let place = BlockPlace {
+            height: self.block.into(),
+            parent: block_hash(self.block - 1),
+            time_ms: self.now_ms,
+            moves: Default::default(),
+        };
         let settlement = self.ledger.advance(&self.genesis, &place, payload.as_ref()).unwrap();
         for desk in &mut self.desks {
             desk.finalized(self.now_ms, self.block);

@@ -1,7 +1,7 @@
 //! From one state to the next: the order in which a block's votes, draws, verdicts and awards take effect.
 
 use super::{
-    Audit, BlockPlace, LedgerState, OpenAudit, PendingBlock, PendingHead, PendingPlay, SettleError, award,
+    Audit, BlockPlace, LedgerState, OpenAudit, PendingBlock, PendingHead, PendingPlay, SettleError, Withheld, award,
     providers::{Providers, answering},
     root,
     standing::period_of,
@@ -11,8 +11,8 @@ use super::{
 };
 use crate::audit::draw::Draw;
 use chainflix_primitives::{AccountAddress, NetworkGenesis, PlayId, SlotPayload, ViewPayload};
-use chainflix_token::{Credit, reward_gwei};
-use std::sync::Arc;
+use chainflix_token::{Credit, Paid, reward_gwei};
+use std::{collections::BTreeSet, sync::Arc};
 
 /// A play that the vote carried.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -64,8 +64,10 @@ pub struct VoidedPlay {
 pub struct AwardedBlock {
     /// Its number.
     pub view_block: u64,
-    /// Who gets what, in order of accounts; adds up to the block's reward, or to nothing when no play has weight.
-    pub awards: Arc<Vec<Credit>>,
+    /// Who is awarded what; adds up to the block's reward, or to nothing when no play has weight.
+    pub paid: Arc<Paid>,
+    /// What of that is held back, and what of the held is paid with it, in order of accounts.
+    pub withheld: Vec<Withheld>,
     /// Plays that are paid nothing, by their places.
     pub voided: Vec<VoidedPlay>,
     /// Providers that answer for one of its audited plays, each once, in order of accounts.
@@ -116,6 +118,7 @@ impl LedgerState {
         step.close_audits();
         step.draw_lots();
         step.pay_out();
+        step.hear_moves();
         Ok(step.done)
     }
 }
@@ -182,6 +185,8 @@ impl Step<'_> {
             state.providers = Providers::default();
             state.head.issuers.clear();
             state.head.closed_slot = state.head.last_slot;
+            let left = state.held.leave(period_of(params, view_block));
+            state.vest(view_block - 1, left);
         }
     }
 
@@ -244,13 +249,24 @@ impl Step<'_> {
         }
     }
 
-    /// Counts the audited plays of a block for who served them. What was left without enough votes says nothing.
+    /// Counts the audited plays of a block for who served them, and takes a part of what is held back from those who are
+    /// struck out by it. What was left without enough votes says nothing.
     fn hold_providers(&mut self, block: &PendingBlock, void: &[Void]) {
+        let params = &self.genesis.params;
+        let mut struck: BTreeSet<_> = block.drawn().flat_map(answering).collect();
+        struck.retain(|account| self.done.next.is_provider_struck_out(params, account));
         let drawn = block.audit().map_or(&[][..], |audit| &audit.drawn);
         for play in block.plays().iter().filter(|play| drawn.binary_search(&play.index).is_ok()) {
             let failed = void.binary_search_by_key(&play.index, |void| void.index).map(|place| void[place].voted_down);
             if failed != Ok(false) {
                 self.state().providers.count(block.record(play.index), play.weight, failed.is_ok());
+            }
+        }
+        // Once a period: who was struck out before has lost its part.
+        for account in block.drawn().flat_map(answering) {
+            if self.done.next.is_provider_struck_out(params, &account) && struck.insert(account) {
+                let state = self.state();
+                state.head.forfeited_gwei += u128::from(state.held.forfeit(&params.held_pay, &account));
             }
         }
     }
@@ -302,7 +318,7 @@ impl Step<'_> {
     fn award(&mut self, block: &PendingBlock, failed: &[Void]) {
         let view_block = block.view_block();
         let void = self.void(block, failed);
-        let awards = match &void[..] {
+        let paid: Arc<Paid> = match &void[..] {
             [] => block.expected(self.genesis).clone(),
             void => {
                 let voided: Vec<_> = void.iter().map(|void| void.index).collect();
@@ -314,17 +330,18 @@ impl Step<'_> {
             VoidedPlay { index: index as usize, play: code.id, account: code.account, voted_down }
         });
         let voided: Vec<_> = voided.collect();
+        let params = &self.genesis.params;
         let state = self.state();
-        state.head.root = root::after_award(&state.head.root, view_block, &awards, voided.iter().map(|void| void.play));
-        state.head.issued_gwei += awards.iter().map(|credit| u128::from(credit.gwei)).sum::<u128>();
+        let credits = &paid.credits;
+        state.head.root = root::after_award(&state.head.root, view_block, credits, voided.iter().map(|void| void.play));
+        state.head.issued_gwei += credits.iter().map(|credit| u128::from(credit.gwei)).sum::<u128>();
         state.pending.remove(&view_block);
-        if !awards.is_empty() {
-            state.vesting.insert(view_block, awards.clone());
-        }
+        let withheld = state.held.earn(&params.held_pay, period_of(params, view_block), &paid.storage);
+        state.vest(view_block, award::net(credits, &withheld));
         let mut answering: Vec<_> = block.drawn().flat_map(answering).collect();
         answering.sort_unstable();
         answering.dedup();
-        self.done.awarded.push(AwardedBlock { view_block, awards, voided, answering });
+        self.done.awarded.push(AwardedBlock { view_block, paid, withheld, voided, answering });
     }
 
     fn pay_out(&mut self) {
@@ -333,5 +350,12 @@ impl Step<'_> {
         let credits = award::mature(&mut state.vesting, state.head.view_blocks, vesting_view_blocks);
         state.head.withdrawals += credits.len() as u64;
         self.done.credits = credits;
+    }
+
+    /// Last: what the registry said counts from the next block on.
+    fn hear_moves(&mut self) {
+        let (params, at) = (&self.genesis.params, self.at);
+        let period = period_of(params, self.done.next.head.view_blocks);
+        at.moves.iter().for_each(|moved| self.state().held.hear(&params.held_pay, period, *moved));
     }
 }

@@ -1,20 +1,31 @@
 //! Who gets what, when it vests, and what falls due.
 
-use super::{PendingBlock, PendingPlay};
+use super::{PendingBlock, PendingPlay, Withheld};
 use chainflix_primitives::{AccountAddress, NetworkGenesis};
-use chainflix_token::{Credit, Parties, WeightedPlay, pay};
+use chainflix_token::{Credit, Paid, Parties, WeightedPlay, pay};
 use std::sync::Arc;
 
 /// Most credits one block pays out; what is due beyond follows in the next blocks. As withdrawals they are at most 2.6 MB
 /// of an Ethereum block.
 pub const CREDITS_PER_BLOCK_MAX: usize = 1 << 16;
 
-/// What `block` awards when the plays at the places `voided` (ascending) are void: one credit per account, in order of
-/// accounts, that add up to the reward, or none when no play has weight.
-pub(super) fn awards(genesis: &NetworkGenesis, block: &PendingBlock, voided: &[u32]) -> Vec<Credit> {
+/// What `block` awards when the plays at the places `voided` (ascending) are void: credits that add up to the reward, or
+/// none when no play has weight.
+pub(super) fn awards(genesis: &NetworkGenesis, block: &PendingBlock, voided: &[u32]) -> Paid {
     let validators = validators(genesis);
     let valid = block.plays().iter().filter(|play| voided.binary_search(&play.index).is_err());
     pay(block.head.reward_gwei, &parties(&validators, block), valid.map(|play| weighted(block, play)))
+}
+
+/// `awards` without what is held back of them, and with what is returned. Both are in order of accounts.
+pub(super) fn net(awards: &[Credit], withheld: &[Withheld]) -> Vec<Credit> {
+    let net = |credit: &Credit| {
+        let place = withheld.binary_search_by_key(&credit.account, |withheld| withheld.account);
+        let (held, returned) = place.map_or((0, 0), |place| (withheld[place].held_gwei, withheld[place].returned_gwei));
+        // What is held is a part of the award, and the account has one: storage paid it.
+        Credit { gwei: credit.gwei - held + returned, ..*credit }
+    };
+    awards.iter().map(net).filter(|credit| credit.gwei > 0).collect()
 }
 
 /// The accounts of the validators, by their numbers.
@@ -54,7 +65,7 @@ pub(super) fn mature(
 }
 
 /// One credit per account, in order of accounts.
-fn add_up(mut credits: Vec<Credit>) -> Vec<Credit> {
+pub(super) fn add_up(mut credits: Vec<Credit>) -> Vec<Credit> {
     // Accounts that are equal are added: their order does not matter.
     credits.sort_unstable_by_key(|credit| credit.account);
     credits.dedup_by(|next, first| {

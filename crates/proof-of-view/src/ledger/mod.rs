@@ -22,12 +22,14 @@
 //! | `verdict` | which drawn plays passed their audit |
 //! | `providers` | what providers answer for, when plays they served did not |
 //! | `award` | who gets what, when it vests, and what falls due |
+//! | `held` | what of a storage peer's pay is held back, returned, or lost |
 //! | `served` | nothing: it tells storage peers what they served, what it paid, and why it did not |
 //! | `root` | the commitment to all of it |
 //! | `advance` | their order |
 
 mod advance;
 mod award;
+mod held;
 mod pending;
 mod providers;
 mod root;
@@ -42,6 +44,7 @@ mod weigh;
 
 pub use advance::{AcceptedPlay, AwardedBlock, DrawnAudit, MadeBlock, Settlement, VoidedPlay};
 pub use award::CREDITS_PER_BLOCK_MAX;
+pub use held::{HeldPay, ProviderMove, Withheld};
 pub use pending::{Audit, OpenAudit, PendingBlock, PendingHead, PendingPlay};
 pub use providers::ProviderRecord;
 pub use served::{PlayedBytes, Served, Unpaid};
@@ -51,6 +54,7 @@ pub use tally::SettleError;
 pub(crate) use tally::proposer;
 
 use chainflix_primitives::BlockHash;
+use std::sync::Arc;
 
 /// How many slots a proved play may wait for its vote.
 pub const CARRY_SLOTS_MAX: u64 = 8;
@@ -60,7 +64,7 @@ pub const CARRY_SLOTS_MAX: u64 = 8;
 pub const PENDING_MAX: usize = 64;
 
 /// Where a block stands, as far as the ledger's rules depend on it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BlockPlace {
     /// Its height.
     pub height: u64,
@@ -68,4 +72,6 @@ pub struct BlockPlace {
     pub parent: BlockHash,
     /// Its proposer's clock, in milliseconds since the Unix epoch.
     pub time_ms: u64,
+    /// What the registry said of providers in the block before it, in the order of its events.
+    pub moves: Arc<[ProviderMove]>,
 }

@@ -4,7 +4,7 @@ use super::{award, tally};
 use crate::audit::draw::drawn_digest;
 use borsh::{BorshDeserialize, BorshSerialize};
 use chainflix_primitives::{Digest, NetworkGenesis, PlayId, PlayRecord, SlotPayload, ViewPayload};
-use chainflix_token::Credit;
+use chainflix_token::Paid;
 use std::{
     collections::BTreeMap,
     sync::{Arc, OnceLock},
@@ -66,7 +66,7 @@ pub struct PendingBlock {
     payload: Arc<ViewPayload>,
     pub(super) plays: Arc<Vec<PendingPlay>>,
     /// What it pays if no play is void; computed when somebody asks.
-    expected: OnceLock<Arc<Vec<Credit>>>,
+    expected: OnceLock<Arc<Paid>>,
 }
 
 impl PendingBlock {
@@ -147,8 +147,8 @@ impl PendingBlock {
         self.audit().is_some_and(|audit| audit.votes.contains_key(&validator))
     }
 
-    /// What it will award if no play is void: one credit per account, in order of accounts.
-    pub fn expected(&self, genesis: &NetworkGenesis) -> &Arc<Vec<Credit>> {
+    /// What it will award if no play is void.
+    pub fn expected(&self, genesis: &NetworkGenesis) -> &Arc<Paid> {
         self.expected.get_or_init(|| Arc::new(award::awards(genesis, self, &[])))
     }
 

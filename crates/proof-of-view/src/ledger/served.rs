@@ -66,6 +66,8 @@ pub struct Served {
     pub unpaid: [PlayedBytes; Unpaid::ALL.len()],
     /// What it was awarded for the others, in gwei; what the account has by other roles is not in it.
     pub gwei: u64,
+    /// What of that is held back, in gwei.
+    pub held_gwei: u64,
 }
 
 impl Served {
@@ -74,6 +76,7 @@ impl Served {
         self.all.add(more.all);
         self.unpaid.iter_mut().zip(more.unpaid).for_each(|(unpaid, more)| unpaid.add(more));
         self.gwei += more.gwei;
+        self.held_gwei += more.held_gwei;
     }
 
     fn play(&mut self, bytes: u64, paid: Result<u64, Unpaid>) {
@@ -117,6 +120,9 @@ impl LedgerState {
                 let paid = lost.map_or(if gwei > 0 { Ok(gwei) } else { Err(Unpaid::NothingLeft) }, Err);
                 served.entry(share.provider).or_default().play(share.bytes, paid);
             }
+        }
+        for withheld in &awarded.withheld {
+            served.entry(withheld.account).or_default().held_gwei = withheld.held_gwei;
         }
         let mut served: Vec<_> = served.into_iter().collect();
         // Each account is there once.

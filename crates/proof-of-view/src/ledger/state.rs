@@ -1,8 +1,8 @@
 //! The ledger between two blocks, and what anybody may ask of it.
 
 use super::{
-    IssuerRecord, MinedCell, PENDING_MAX, PendingBlock, ProviderRecord, Standing, providers::Providers,
-    standing::period_of,
+    HeldPay, IssuerRecord, MinedCell, PENDING_MAX, PendingBlock, ProviderRecord, Standing, award::add_up,
+    held::HeldPays, providers::Providers, standing::period_of,
 };
 use borsh::{BorshDeserialize, BorshSerialize};
 use chainflix_primitives::{AccountAddress, Digest, NetworkGenesis, ProtocolParams};
@@ -22,6 +22,8 @@ pub struct LedgerHead {
     pub withdrawals: u64,
     /// Awarded so far, in gwei.
     pub issued_gwei: u128,
+    /// Of that, held back from storage peers that were struck out, and paid to nobody, in gwei.
+    pub forfeited_gwei: u128,
     /// The last slot settled before the running period: plays that ended by then are not carried any more, because what
     /// was mined then is forgotten.
     pub closed_slot: Option<u64>,
@@ -42,6 +44,8 @@ pub struct LedgerParts {
     pub creator_times: Vec<((AccountAddress, AccountAddress), u64)>,
     /// What providers answer for in the running period.
     pub providers: Vec<(AccountAddress, ProviderRecord)>,
+    /// What is held back from storage peers.
+    pub held: Vec<(AccountAddress, HeldPay)>,
     /// View blocks that are not awarded yet.
     pub pending: Vec<PendingBlock>,
     /// Awards that are not spendable yet, by view block, each in order of accounts.
@@ -53,8 +57,11 @@ pub struct LedgerParts {
 pub struct Owed {
     /// Awarded, and not spendable yet.
     pub vesting_gwei: u64,
-    /// To be awarded by pending view blocks if no play of theirs turns out void; if one does, the others' parts grow.
+    /// To be awarded by pending view blocks if no play of theirs turns out void; if one does, the others' parts grow. What
+    /// will be held back of it is still in it.
     pub expected_gwei: u64,
+    /// Awarded for storage, and held back.
+    pub held_gwei: u64,
 }
 
 /// The ledger between two blocks.
@@ -65,6 +72,7 @@ pub struct LedgerState {
     pub(super) standings: imbl::HashMap<AccountAddress, Standing>,
     pub(super) creator_times: imbl::HashMap<(AccountAddress, AccountAddress), u64>,
     pub(super) providers: Providers,
+    pub(super) held: HeldPays,
     pub(super) pending: imbl::OrdMap<u64, Arc<PendingBlock>>,
     pub(super) vesting: imbl::OrdMap<u64, Arc<Vec<Credit>>>,
 }
@@ -72,13 +80,14 @@ pub struct LedgerState {
 impl LedgerState {
     /// Puts a state together again from what a store kept.
     pub fn restore(parts: LedgerParts) -> Self {
-        let LedgerParts { head, mined, standings, creator_times, providers, pending, vesting } = parts;
+        let LedgerParts { head, mined, standings, creator_times, providers, held, pending, vesting } = parts;
         Self {
             head,
             mined: mined.into_iter().collect(),
             standings: standings.into_iter().collect(),
             creator_times: creator_times.into_iter().collect(),
             providers: Providers::restore(providers),
+            held: HeldPays::restore(held),
             pending: pending.into_iter().map(|block| (block.view_block(), Arc::new(block))).collect(),
             vesting: vesting.into_iter().map(|(view_block, credits)| (view_block, Arc::new(credits))).collect(),
         }
@@ -148,6 +157,16 @@ impl LedgerState {
         struck.map(|(account, _)| *account)
     }
 
+    /// What is held back from an account; `None` before storage first paid it something, and after it was paid out.
+    pub fn held(&self, account: &AccountAddress) -> Option<&HeldPay> {
+        self.held.get(account)
+    }
+
+    /// The held pays that differ in `after`; `None` for one that is gone there.
+    pub fn held_changes(&self, after: &Self) -> Vec<(AccountAddress, Option<HeldPay>)> {
+        self.held.changes(&after.held)
+    }
+
     /// Play time of an account on a creator's videos in the running period, in milliseconds.
     pub fn creator_time_ms(&self, account: &AccountAddress, creator: &AccountAddress) -> u64 {
         self.creator_times.get(&(*account, *creator)).copied().unwrap_or_default()
@@ -173,6 +192,16 @@ impl LedgerState {
         self.vesting.iter().map(|(view_block, credits)| (*view_block, credits.as_slice()))
     }
 
+    /// Puts credits, in order of accounts, to those of `view_block` that are not spendable yet.
+    pub(super) fn vest(&mut self, view_block: u64, credits: Vec<Credit>) {
+        if credits.is_empty() {
+            return;
+        }
+        let known = self.vesting.get(&view_block).map_or(&[][..], |known| known.as_slice());
+        let credits = if known.is_empty() { credits } else { add_up([known, &credits].concat()) };
+        self.vesting.insert(view_block, Arc::new(credits));
+    }
+
     /// The awards of one view block that are not spendable yet.
     pub fn vesting_of(&self, view_block: u64) -> Option<&[Credit]> {
         self.vesting.get(&view_block).map(|credits| credits.as_slice())
@@ -187,7 +216,8 @@ impl LedgerState {
         };
         Owed {
             vesting_gwei: self.vesting().map(|(_, credits)| part(credits)).sum(),
-            expected_gwei: self.pending().map(|block| part(block.expected(genesis))).sum(),
+            expected_gwei: self.pending().map(|block| part(&block.expected(genesis).credits)).sum(),
+            held_gwei: self.held(account).map_or(0, |held| held.gwei),
         }
     }
 }

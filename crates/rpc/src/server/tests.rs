@@ -48,6 +48,7 @@ impl CfxApi for Validator {
             pending_gwei: 6,
             vesting_gwei: 7,
             vesting: Vec::new(),
+            held: Some(Held { gwei: 4, permille: 750, periods: 1, leave_periods: 110, leaving: false }),
             view_blocks: 8,
             plays: Vec::new(),
             next: query.from,
@@ -55,7 +56,7 @@ impl CfxApi for Validator {
     }
     fn served(&self, query: ServedQuery) -> Answer<'_, ServedReport> {
         let unpaid = vec![UnpaidPlays { reason: "audit-failed".into(), plays: 1, bytes: 2 }];
-        let day = ServedDay { day: query.from.unwrap_or(20_000), plays: 3, bytes: 4, gwei: 5, unpaid };
+        let day = ServedDay { day: query.from.unwrap_or(20_000), plays: 3, bytes: 4, gwei: 5, held_gwei: 2, unpaid };
         answer(Ok(ServedReport { struck_out: false, days: vec![day] }))
     }
     fn play(&self, _: PlayId) -> Answer<'_, PlayReport> {
@@ -175,13 +176,15 @@ async fn both_families_of_methods_are_answered() {
     let query = json!([{"account": AccountAddress([1; 20]), "count": 9, "from": "3.2.1"}]);
     let account = server.call("cfx_account", query).await["result"].take();
     assert_eq!((&account["pendingGwei"], &account["next"]), (&json!("6"), &json!("3.2.1")));
+    let held = json!({"gwei": "4", "permille": 750, "periods": 1, "leavePeriods": 110, "leaving": false});
+    assert_eq!(account["held"], held);
     let disputes = server.call("cfx_disputes", json!([AccountAddress([1; 20])])).await["result"].take();
     let grant = GrantId([1; 16]);
     assert_eq!(disputes, json!([{"grant": grant, "chunk": null}, {"grant": grant, "chunk": 3}]));
     let query = json!([{"account": AccountAddress([1; 20]), "count": 1, "from": 20_100}]);
     let served = server.call("cfx_served", query).await["result"].take();
     let unpaid = json!([{"reason": "audit-failed", "plays": 1, "bytes": 2}]);
-    let day = json!({"day": 20_100, "plays": 3, "bytes": 4, "gwei": 5, "unpaid": unpaid});
+    let day = json!({"day": 20_100, "plays": 3, "bytes": 4, "gwei": 5, "heldGwei": 2, "unpaid": unpaid});
     assert_eq!(served, json!({"struckOut": false, "days": [day]}));
     let health = reqwest::get(format!("{}health", server.url)).await.unwrap();
     assert_eq!(health.json::<Value>().await.unwrap()["head"]["number"], 7);

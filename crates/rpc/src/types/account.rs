@@ -36,12 +36,32 @@ pub struct AccountReport {
     pub vesting_gwei: u128,
     /// Its first parts, soonest first; at most [`VESTING_SHOWN_MAX`].
     pub vesting: Vec<Vesting>,
+    /// What is held back from it as a storage peer; `None` where storage never paid it anything, and after it was paid out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub held: Option<Held>,
     /// View blocks made so far.
     pub view_blocks: u64,
     /// Plays, newest first.
     pub plays: Vec<AccountPlay>,
     /// Where the next page of plays begins; `None` at the end.
     pub next: Option<PlayCursor>,
+}
+
+/// Pay of a storage peer that is held back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Held {
+    /// How much, in gwei.
+    #[serde(with = "decimal")]
+    pub gwei: u128,
+    /// What of its next pay for storage is held back, in thousandths.
+    pub permille: u16,
+    /// Its service: periods in which storage paid it something.
+    pub periods: u32,
+    /// Periods of service from which on it is paid what is held when it withdraws from the registry.
+    pub leave_periods: u32,
+    /// Whether it has withdrawn so old: it is paid when a whole period is over.
+    pub leaving: bool,
 }
 
 /// A part of what an account will be able to spend.

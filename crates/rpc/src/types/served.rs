@@ -38,6 +38,8 @@ pub struct ServedDay {
     pub bytes: u64,
     /// What it was awarded for them, in gwei.
     pub gwei: u64,
+    /// What of that is held back, in gwei.
+    pub held_gwei: u64,
     /// Those of them that paid nothing, by reason.
     pub unpaid: Vec<UnpaidPlays>,
 }

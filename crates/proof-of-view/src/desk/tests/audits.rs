@@ -334,7 +334,7 @@ fn audit_votes_are_carried_when_all_are_there_or_the_rest_had_their_time() {
         slot: None,
         audits: vec![chainflix_primitives::AuditPayload { view_block: 1, votes: vec![first] }],
     };
-    let place = BlockPlace { height: 1_000, parent: block_hash(999), time_ms: third_ms };
+    let place = BlockPlace { height: 1_000, parent: block_hash(999), time_ms: third_ms, moves: Default::default() };
     let next = ledger.advance(&genesis, &place, Some(&Arc::new(payload))).unwrap().next;
     assert_eq!(carried(desk, &next, third_ms), [2, 3]);
 

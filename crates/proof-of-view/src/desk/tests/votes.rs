@@ -13,7 +13,7 @@ fn a_watched_minute_pays_ninety_coins_and_an_idle_network_none() {
     village.pass(30_000);
 
     assert_eq!((village.made.len(), village.awarded.len()), (1, 1));
-    let awards = &village.awarded[0].awards;
+    let awards = &village.awarded[0].paid.credits;
     assert_eq!(awards.iter().map(|credit| credit.gwei).sum::<u64>(), 90_000_000_000);
     assert_eq!(village.paid(&playing.viewer.address()), 27_000_000_000);
     assert_eq!(village.paid(&key(50).address()), 13_500_000_000);
@@ -163,7 +163,7 @@ fn a_payload_cannot_be_bent() {
         }
         assert!(now_ms < START_MS + 120_000);
     };
-    let place = |time_ms| BlockPlace { height: 60, parent: BlockHash([1; 32]), time_ms };
+    let place = |time_ms| BlockPlace { height: 60, parent: BlockHash([1; 32]), time_ms, moves: Default::default() };
     let settle = |payload: &Arc<ViewPayload>, at_ms| ledger.advance(&village.genesis, &place(at_ms), Some(payload));
     let good = settle(&payload, village.now_ms).unwrap();
     assert!(matches!(settle(&payload, START_MS), Err(SettleError::SlotNotOver { .. })));

@@ -31,7 +31,7 @@ fn plays_that_pass_are_paid() {
     let block = blocks.state.open_audits().next().unwrap();
     assert_eq!((block.view_block(), block.audit().unwrap().opened_height, block.drawn().len()), (1, 3, 2));
     let settled = vote(&mut blocks, &vec![Some(vec![true; 2]); 4]);
-    assert_eq!((sum(&settled.awarded[0].awards), settled.awarded[0].voided.len()), (REWARD, 0));
+    assert_eq!((sum(&settled.awarded[0].paid.credits), settled.awarded[0].voided.len()), (REWARD, 0));
     assert_eq!((strikes(&blocks, 1), blocks.state.pending().count()), (0, 0));
 }
 
@@ -40,10 +40,10 @@ fn a_play_that_fails_is_void_and_a_strike_and_the_others_share_its_part() {
     let mut blocks = opened(2);
     let settled = vote(&mut blocks, &vec![Some(vec![false, true]); 4]);
     let [awarded] = &settled.awarded[..] else { panic!("one block is awarded") };
-    assert_eq!(sum(&awarded.awards), REWARD);
+    assert_eq!(sum(&awarded.paid.credits), REWARD);
     let void = awarded.voided[0];
     assert_eq!((void.index, void.account, void.voted_down), (0, account(1), true));
-    assert!(awarded.awards.iter().all(|credit| credit.account != account(1)));
+    assert!(awarded.paid.credits.iter().all(|credit| credit.account != account(1)));
     assert_eq!([1, 2].map(|viewer| strikes(&blocks, viewer)), [1, 0]);
 }
 
@@ -52,7 +52,7 @@ fn when_all_plays_are_void_nothing_is_paid_ever() {
     let mut blocks = opened(1);
     let root = blocks.state.head().root;
     let settled = vote(&mut blocks, &all(false, 4));
-    assert!(settled.awarded[0].awards.is_empty() && settled.credits.is_empty());
+    assert!(settled.awarded[0].paid.credits.is_empty() && settled.credits.is_empty());
     assert_ne!(blocks.state.head().root, root, "the root says so");
     let next = blocks.agreed(6, vec![play(7, 7, 9, 0, 6)]);
     assert_eq!(blocks.step(Some(&next)).made.unwrap().view_block, 2, "its number is not used again");
@@ -71,7 +71,7 @@ fn a_proposer_that_leaves_votes_out_voids_nothing() {
     assert!(blocks.state.pending_block(1).unwrap().has_vote(3));
     assert!(!blocks.state.pending_block(1).unwrap().has_vote(2));
     let settled = vote(&mut blocks, &[None, None, Some(vec![true]), None]);
-    assert_eq!((sum(&settled.awarded[0].awards), settled.awarded[0].voided.len()), (REWARD, 0));
+    assert_eq!((sum(&settled.awarded[0].paid.credits), settled.awarded[0].voided.len()), (REWARD, 0));
 }
 
 #[test]
@@ -132,7 +132,7 @@ fn an_audit_that_too_few_vote_on_stays_open() {
         assert!(blocks.idle().is_empty());
     }
     let late = vote(&mut blocks, &[None, None, Some(vec![true]), None]);
-    assert_eq!((sum(&late.awarded[0].awards), late.awarded[0].voided.len()), (REWARD, 0));
+    assert_eq!((sum(&late.awarded[0].paid.credits), late.awarded[0].voided.len()), (REWARD, 0));
 }
 
 #[test]
@@ -260,7 +260,7 @@ fn an_issuer_cannot_mint_views_for_itself() {
         let made = blocks.step(Some(&payload)).made.unwrap();
         assert!(made.accepted.iter().all(|play| play.index != 1), "never carried");
         blocks.idle();
-        let awards = blocks.idle().awarded[0].awards.clone();
+        let awards = blocks.idle().awarded[0].paid.credits.clone();
         let of = |who| awards.iter().find(|credit| credit.account == who).map_or(0, |credit| credit.gwei);
         earned.push((of(key(1).address()) > 0, of(account(3)) > 0));
     }

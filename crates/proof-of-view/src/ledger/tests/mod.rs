@@ -1,6 +1,7 @@
 //! A chain of blocks in memory: four validators, plays that are nothing but their names.
 
 mod audits;
+mod held;
 mod model;
 mod providers;
 mod slots;
@@ -8,10 +9,10 @@ mod weights;
 
 use super::*;
 use chainflix_primitives::{
-    AccountAddress, AccountKey, AuditParams, AuditPayload, AuditVote, BoxPublicKey, CellId, Digest, GrantId, Magnet,
-    NetworkGenesis, NetworkKeys, NodeId, PlayCode, PlayData, PlayFactors, PlayId, PlayRecord, ProtocolParams,
-    ProviderShare, Signable as _, Signature, Signed, SlotPayload, SlotProposal, SlotVote, ValidatorIdentity,
-    ViewPayload, VoteEntry,
+    AccountAddress, AccountKey, AuditParams, AuditPayload, AuditVote, BoxPublicKey, CellId, Digest, GrantId,
+    HeldPayParams, Magnet, NetworkGenesis, NetworkKeys, NodeId, PlayCode, PlayData, PlayFactors, PlayId, PlayRecord,
+    ProtocolParams, ProviderShare, Signable as _, Signature, Signed, SlotPayload, SlotProposal, SlotVote,
+    ValidatorIdentity, ViewPayload, VoteEntry,
 };
 use std::sync::Arc;
 
@@ -28,9 +29,10 @@ pub(crate) fn account(n: u8) -> AccountAddress {
     AccountAddress([n; 20])
 }
 
-/// Params under which audits draw nobody, or everybody.
+/// Params under which audits draw nobody, or everybody, and no pay is held back.
 fn audited(share_permille: u16) -> ProtocolParams {
-    ProtocolParams { audit: AuditParams { share_permille, ..Default::default() }, ..Default::default() }
+    let held_pay = HeldPayParams { quarter_permille: [0; 3], ..Default::default() };
+    ProtocolParams { audit: AuditParams { share_permille, ..Default::default() }, held_pay, ..Default::default() }
 }
 
 pub(crate) fn genesis(params: ProtocolParams, validators: usize) -> NetworkGenesis {
@@ -89,6 +91,8 @@ struct Blocks {
     state: LedgerState,
     height: u64,
     time_ms: u64,
+    /// What the registry says before the next block.
+    moves: Arc<[ProviderMove]>,
 }
 
 impl Blocks {
@@ -97,7 +101,13 @@ impl Blocks {
     }
 
     fn with(params: ProtocolParams, validators: usize) -> Self {
-        Self { genesis: genesis(params, validators), state: LedgerState::default(), height: 0, time_ms: 1 << 40 }
+        Self {
+            genesis: genesis(params, validators),
+            state: LedgerState::default(),
+            height: 0,
+            time_ms: 1 << 40,
+            moves: Arc::default(),
+        }
     }
 
     /// Signs a list and the votes on it; `None` is a validator that did not vote.
@@ -135,7 +145,7 @@ impl Blocks {
     fn next_place(&self) -> BlockPlace {
         let height = self.height + 1;
         let parent = BlockHash(blake3::hash(&self.height.to_le_bytes()).into());
-        BlockPlace { height, parent, time_ms: self.time_ms + 2_000 }
+        BlockPlace { height, parent, time_ms: self.time_ms + 2_000, moves: self.moves.clone() }
     }
 
     /// What a block would do.
@@ -184,6 +194,7 @@ fn parts(state: &LedgerState) -> LedgerParts {
         mined: state.mined.iter().copied().collect(),
         standings: state.standings.iter().map(|(account, standing)| (*account, *standing)).collect(),
         providers: state.providers.iter().map(|(account, record)| (*account, *record)).collect(),
+        held: state.held.iter().map(|(account, held)| (*account, *held)).collect(),
         creator_times: state.creator_times.iter().map(|(pair, ms)| (*pair, *ms)).collect(),
         pending: state.pending().map(restored).collect(),
         vesting: state.vesting().map(|(view_block, credits)| (view_block, credits.to_vec())).collect(),

@@ -1,8 +1,8 @@
 //! Random histories against a model: lists, votes, audits, idle blocks and restarts in any order.
 //!
 //! The model knows nothing of trees, roots and shared structure. It keeps flat lists, and says after each block which plays
-//! must be carried, which void, which providers answer, and how many coins there must be. A second ledger is put together again from its parts after
-//! each restart and must stay the same to the last bit.
+//! must be carried, which void, which providers answer, what is held back from them, and how many coins there must be. A second ledger is put
+//! together again from its parts after each restart and must stay the same to the last bit.
 
 use super::*;
 use chainflix_token::issued_gwei;
@@ -13,6 +13,13 @@ const VALIDATORS: usize = 4;
 const NEEDED: usize = 3;
 const PERIOD: u64 = 4;
 const PROVIDER_AUDITS: u32 = 2;
+const HELD_PAY: HeldPayParams = HeldPayParams {
+    quarter_permille: [750, 500, 250],
+    quarter_periods: 1,
+    leave_periods: 2,
+    half_periods: 3,
+    strike_permille: 250,
+};
 
 /// A play of the pool: who watches which cell. Its name is its number, and it ended in the slot it was first listed in.
 const POOL: usize = 24;
@@ -33,6 +40,11 @@ enum Operation {
     Idle(u8),
     /// Time passes in one block.
     Pause,
+    /// The registry says of a provider that it came or left.
+    Move {
+        provider: u8,
+        left: bool,
+    },
     Restart,
 }
 
@@ -49,6 +61,7 @@ fn operation() -> impl Strategy<Value = Operation> {
         2 => (1u8..4).prop_map(Operation::Idle),
         1 => Just(Operation::Pause),
         1 => Just(Operation::Restart),
+        1 => (70u8..73, prop::bool::weighted(0.8)).prop_map(|(provider, left)| Operation::Move { provider, left }),
     ]
 }
 
@@ -60,6 +73,15 @@ struct Block {
     drawn: Option<Vec<usize>>,
     opened_ms: u64,
     votes: BTreeMap<usize, u32>,
+}
+
+/// What is held back from a provider in the model.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+struct Purse {
+    gwei: u64,
+    service: u32,
+    last: Option<u64>,
+    left: Option<u64>,
 }
 
 #[derive(Default)]
@@ -80,6 +102,8 @@ struct Model {
     /// Plays paid, by account, cell and period.
     paid: BTreeSet<(u8, u32, u64)>,
     settled_slots: BTreeSet<u64>,
+    held: BTreeMap<u8, Purse>,
+    forfeited: u128,
     awarded: u128,
     credited: u128,
 }
@@ -127,6 +151,41 @@ impl Model {
         block.plays.iter().filter(is_void).copied().collect()
     }
 
+    /// Who is struck out now and was not in `before` loses a quarter of what is held.
+    fn forfeit(&mut self, before: &[bool; 3]) {
+        for (number, was_struck_out) in (70..73).zip(before) {
+            if !was_struck_out
+                && self.is_struck_out(number)
+                && let Some(purse) = self.held.get_mut(&number)
+            {
+                let lost = purse.gwei / 4;
+                self.forfeited += u128::from(lost);
+                purse.gwei -= lost;
+            }
+        }
+    }
+
+    /// Holds back of what view block `view_block` paid a provider for storage; answers what is held and what returned.
+    fn earn(&mut self, view_block: u64, number: u8, gwei: u64) -> (u64, u64) {
+        let (period, purse) = ((view_block - 1) / PERIOD, self.held.entry(number).or_default());
+        let mut returned = 0;
+        if purse.service == 0 || purse.last.is_none_or(|last| last < period) {
+            purse.service += 1;
+            purse.last = Some(period);
+            returned = if purse.service == 3 { purse.gwei / 2 } else { 0 };
+        }
+        let held = gwei * [750, 500, 250, 0][purse.service.min(4) as usize - 1] / 1000;
+        purse.gwei = purse.gwei + held - returned;
+        (held, returned)
+    }
+
+    fn hear(&mut self, number: u8, left: bool) {
+        let period = self.view_blocks.saturating_sub(1) / PERIOD;
+        if let Some(purse) = self.held.get_mut(&number).filter(|purse| purse.service >= 2) {
+            purse.left = left.then_some(period);
+        }
+    }
+
     /// The plays of a list that must be carried; `None` when the payload must be refused.
     fn carried(&self, slot: u64, names: &[usize], votes: &[(bool, u32); VALIDATORS]) -> Option<Vec<usize>> {
         if self.last_slot.is_some_and(|last| slot <= last) {
@@ -153,6 +212,8 @@ impl Model {
             self.mined.clear();
             self.providers.clear();
             self.closed = self.last_slot;
+            let period = self.view_blocks / PERIOD;
+            self.held.retain(|_, purse| purse.left.is_none_or(|left| period < left + 2));
         }
         let period = self.view_blocks / PERIOD;
         for name in &carried {
@@ -205,6 +266,7 @@ impl Test {
         };
         let params = ProtocolParams {
             audit,
+            held_pay: HELD_PAY,
             period_view_blocks: PERIOD,
             halving_view_block: 6,
             vesting_view_blocks: 2,
@@ -221,6 +283,13 @@ impl Test {
             Operation::Pause => {
                 self.blocks.time_ms += 2 * self.blocks.genesis.params.audit.answer_ms;
                 self.step(None);
+            }
+            Operation::Move { provider, left } => {
+                let who = account(*provider);
+                let moved = if *left { ProviderMove::Withdrawn(who) } else { ProviderMove::Registered(who) };
+                self.blocks.moves = Arc::new([moved]);
+                self.step(None);
+                self.blocks.moves = Arc::default();
             }
             Operation::Restart => self.twin = LedgerState::restore(parts(&self.twin)),
         }
@@ -299,9 +368,17 @@ impl Test {
                 None => vec![],
                 Some(_) => Model::verdict(&block, place.time_ms, params.audit.answer_ms).expect("there is a verdict"),
             };
+            let before = [70, 71, 72].map(|number| model.is_struck_out(number));
             assert_eq!(voided, model.void(&block, &failed));
+            model.forfeit(&before);
+            let earned = awarded.paid.storage.iter().map(|part| {
+                let (held_gwei, returned_gwei) = model.earn(awarded.view_block, part.account.0[0], part.gwei);
+                Withheld { account: part.account, held_gwei, returned_gwei }
+            });
+            let earned: Vec<_> = earned.filter(|with| with.held_gwei + with.returned_gwei > 0).collect();
+            assert_eq!(awarded.withheld, earned);
             let reward = chainflix_token::reward_gwei(params, awarded.view_block);
-            let paid = sum(&awarded.awards);
+            let paid = sum(&awarded.paid.credits);
             assert!(paid == reward || paid == 0, "{paid} of {reward}");
             assert!(paid == 0 || voided.len() < block.plays.len(), "void plays are paid nothing");
             model.awarded += u128::from(paid);
@@ -311,6 +388,12 @@ impl Test {
             assert_eq!(Model::verdict(block, place.time_ms, params.audit.answer_ms), None, "a verdict is overdue");
         }
         model.credited += u128::from(sum(&settled.credits));
+        for moved in place.moves.iter() {
+            match *moved {
+                ProviderMove::Registered(account) => model.hear(account.0[0], false),
+                ProviderMove::Withdrawn(account) => model.hear(account.0[0], true),
+            }
+        }
         self.conserve();
     }
 
@@ -321,8 +404,14 @@ impl Test {
         assert_eq!(head.issued_gwei, model.awarded);
         assert!(head.issued_gwei <= issued_gwei(params, head.view_blocks), "never more than the schedule");
         let vesting: u128 = state.vesting().map(|(_, credits)| u128::from(sum(credits))).sum();
-        assert_eq!(model.credited + vesting, model.awarded, "no coin is lost between award and payment");
+        let held: u128 = model.held.values().map(|purse| u128::from(purse.gwei)).sum();
+        let paid = model.credited + vesting + held + model.forfeited;
+        assert_eq!(paid, model.awarded, "no coin is lost between award and payment");
+        assert_eq!(head.forfeited_gwei, model.forfeited);
         for number in 70..73 {
+            let known = state.held(&account(number)).map(|held| (held.gwei, held.periods, held.left_in));
+            let purse = model.held.get(&number).map(|purse| (purse.gwei, purse.service, purse.left));
+            assert_eq!(known, purse);
             let record = state.provider(&account(number)).copied().unwrap_or_default();
             let known = model.providers.get(&number).copied().unwrap_or_default();
             assert_eq!((record.audited, record.weight, record.void_weight), known);

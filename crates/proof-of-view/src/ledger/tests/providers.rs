@@ -47,7 +47,11 @@ fn a_provider_whose_plays_are_void_is_struck_out_until_the_period_ends() {
     let awarded = audited_slot(&mut blocks, 5, crowd(1, 4, PROVIDER, 5), &[false, false, false, true]);
     assert_eq!(awarded.answering, [account(PROVIDER)]);
     assert!(is_struck_out(&blocks, PROVIDER));
-    assert_eq!((sum(&awarded.awards), awarded.voided.len()), (0, 4), "what is not awarded yet is void with the rest");
+    assert_eq!(
+        (sum(&awarded.paid.credits), awarded.voided.len()),
+        (0, 4),
+        "what is not awarded yet is void with the rest"
+    );
     assert_eq!(awarded.voided.iter().filter(|void| void.voted_down).count(), 3, "which is no strike for its viewer");
 
     let plays = [crowd(10, 1, PROVIDER, 6), crowd(11, 1, OTHER, 6)].concat();
@@ -67,7 +71,7 @@ fn half_of_it_void_is_forgiven() {
     let mut blocks = blocks();
     let awarded = audited_slot(&mut blocks, 5, crowd(1, 4, PROVIDER, 5), &[false, false, true, true]);
     assert!(!is_struck_out(&blocks, PROVIDER));
-    assert_eq!((sum(&awarded.awards), awarded.voided.len()), (REWARD, 2));
+    assert_eq!((sum(&awarded.paid.credits), awarded.voided.len()), (REWARD, 2));
     let record = *blocks.state.provider(&account(PROVIDER)).unwrap();
     assert_eq!(record, ProviderRecord { audited: 4, weight: 240_000, void_weight: 120_000 });
 }
@@ -131,7 +135,7 @@ fn a_view_block_that_waits_is_void_when_its_provider_falls() {
     let judged = audits(vec![blocks.audit(2, &vec![Some(vec![true; 2]); 4])]);
     let awarded = blocks.step(Some(&judged)).awarded.remove(0);
     let voided: Vec<_> = awarded.voided.iter().map(|void| (void.index, void.account, void.voted_down)).collect();
-    assert_eq!((voided, sum(&awarded.awards)), (vec![(0, account(5), false)], REWARD));
+    assert_eq!((voided, sum(&awarded.paid.credits)), (vec![(0, account(5), false)], REWARD));
 }
 
 #[test]
@@ -174,7 +178,7 @@ fn told(blocks: &mut Blocks, payload: Option<&Arc<ViewPayload>>, provider: u8) -
     let served = done.next.served(&blocks.genesis, block, awarded);
     assert!(served.is_sorted_by(|a, b| a.0 < b.0), "each account once, in order");
     for (account, served) in &served {
-        let credit = awarded.awards.iter().find(|credit| credit.account == *account);
+        let credit = awarded.paid.credits.iter().find(|credit| credit.account == *account);
         assert_eq!(credit.map_or(0, |credit| credit.gwei), served.gwei, "they have no other role");
         assert_eq!(served.all.bytes, served.all.plays * SIZE);
     }

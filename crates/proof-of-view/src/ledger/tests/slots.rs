@@ -15,13 +15,13 @@ fn a_view_block_waits_for_its_draw_and_then_pays() {
     assert!(blocks.state.is_settled(5) && !blocks.state.is_settled(6));
     assert_eq!(blocks.state.head().issued_gwei, 0);
     let owed = blocks.state.owed(&blocks.genesis, &account(1));
-    assert_eq!(owed, Owed { vesting_gwei: 0, expected_gwei: REWARD * 3 / 10 });
+    assert_eq!(owed, Owed { vesting_gwei: 0, expected_gwei: REWARD * 3 / 10, held_gwei: 0 });
 
     assert!(blocks.idle().is_empty(), "the next block's hash is not in the chain yet");
     let paid = blocks.idle();
     assert_eq!(paid.awarded.len(), 1);
-    assert_eq!((paid.awarded[0].view_block, sum(&paid.awarded[0].awards)), (1, REWARD));
-    assert_eq!(*paid.awarded[0].awards, paid.credits, "without vesting it is spendable at once");
+    assert_eq!((paid.awarded[0].view_block, sum(&paid.awarded[0].paid.credits)), (1, REWARD));
+    assert_eq!(paid.awarded[0].paid.credits, paid.credits, "without vesting it is spendable at once");
     assert_eq!(blocks.state.head().issued_gwei, u128::from(REWARD));
     assert_eq!(blocks.state.head().withdrawals, paid.credits.len() as u64);
     assert_eq!(blocks.state.owed(&blocks.genesis, &account(1)), Owed::default());
@@ -97,7 +97,7 @@ fn the_root_is_what_the_protocol_page_says() {
     blocks.idle();
     assert_eq!(blocks.state.head().root, Digest(voted), "nothing was settled");
 
-    let awards = blocks.idle().awarded[0].awards.clone();
+    let awards = blocks.idle().awarded[0].paid.credits.clone();
     let leaves = awards.iter().map(|credit| keccak(&[&[0], &credit.account.0, &credit.gwei.to_be_bytes()]));
     let mut level: Vec<_> = leaves.collect();
     while level.len() > 1 {
@@ -178,7 +178,7 @@ fn validators_whose_votes_carried_it_share() {
     let slot = listed(blocks.slot(5, vec![play(1, 1, 9, 0, 5)], &votes));
     blocks.step(Some(&slot));
     blocks.idle();
-    let awards = blocks.idle().awarded[0].awards.clone();
+    let awards = blocks.idle().awarded[0].paid.credits.clone();
     let of = |who: AccountAddress| awards.iter().find(|credit| credit.account == who).map_or(0, |credit| credit.gwei);
     let shares: Vec<_> = (0..4).map(|validator| of(key(validator).address())).collect();
     assert_eq!(shares, [REWARD * 80 / 3000, REWARD * 80 / 3000, 0, REWARD * 80 / 3000]);
@@ -271,7 +271,7 @@ fn the_second_half_pays_half() {
         let payload = blocks.agreed(slot, vec![play(slot as u32, 1, 9, slot as u32, slot)]);
         assert_eq!(blocks.step(Some(&payload)).made.unwrap().reward_gwei, reward);
         blocks.idle();
-        assert_eq!(sum(&blocks.idle().awarded[0].awards), reward);
+        assert_eq!(sum(&blocks.idle().awarded[0].paid.credits), reward);
     }
 }
 
