@@ -67,7 +67,7 @@ fn audits_that_fail_take_a_quarter_of_what_is_held_once_a_period_and_nobody_gets
     let mut blocks = blocks(0);
     blocks.genesis.params.audit = AuditParams { share_permille: 1000, provider_audits_min: 1, ..Default::default() };
     blocks.genesis.params.period_view_blocks = 3;
-    let mut lose = |blocks: &mut Blocks, slot: u64, passed: bool| {
+    let lose = |blocks: &mut Blocks, slot: u64, passed: bool| {
         let payload = blocks.agreed(slot, vec![play(slot as u32, slot as u8, 9, slot as u32, slot)]);
         let view_block = blocks.step(Some(&payload)).made.unwrap().view_block;
         blocks.idle();
