@@ -5,12 +5,15 @@ mod bucket;
 mod days;
 mod disputes;
 mod page;
+mod registration;
 mod report;
 mod state;
 
 pub use chainflix_overlay::control::ProviderMode;
 pub use days::{DAYS_SHOWN_MAX, DayReport, Earned, REASON_WORDS, Unpaid};
 pub use page::OWN_HEADER;
+pub(crate) use registration::Registrar;
+pub use registration::{Hindrance, Registration};
 pub use report::{Coins, ProviderReport, Reach, page_url};
 
 use crate::{
@@ -18,27 +21,20 @@ use crate::{
     keys, overlay,
     role::Shutdown,
 };
-use alloy_primitives::B256;
 use anyhow::{Context as _, Result};
 use book::{SharedBook, UNREACHABLE};
-use chainflix_contracts::{IRegistry, REGISTRY_ADDRESS, SolCall};
 use chainflix_overlay::{Overlay, ServeLimits};
-use chainflix_primitives::{AccountAddress, AccountKey, BoxKey, BoxPublicKey, NetworkGenesis, NodeId, Receipt, Signed};
+use chainflix_primitives::{AccountAddress, AccountKey, BoxKey, NetworkGenesis, Receipt, Signed};
 use chainflix_provider::{Provider, Store, StoreBucket, StoreFolder};
-use chainflix_rpc::{Client, http, send_transaction};
+use chainflix_rpc::{Client, http};
+use registration::{Standing, Wish};
 use report::Reporter;
 use state::StateFolder;
-use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 use tokio::{
     net::TcpListener,
-    sync::mpsc,
-    task::{JoinHandle, spawn_blocking},
+    sync::{mpsc, watch},
+    task::spawn_blocking,
     time::timeout,
 };
 
@@ -46,7 +42,7 @@ use tokio::{
 const RECEIPTS_MAX: usize = 1_024;
 /// How long the relay may take before this provider announces itself without it.
 const RELAY_PATIENCE: Duration = Duration::from_secs(10);
-/// Pause between attempts to register or to submit.
+/// Pause between attempts to submit.
 const RETRY: Duration = Duration::from_secs(2);
 /// Attempts to submit one receipt: past them its play is over anyway.
 const SUBMISSIONS_MAX: u32 = 20;
@@ -83,7 +79,7 @@ pub(crate) async fn run(config: ProviderConfig, mut shutdown: Shutdown) -> Resul
     let keeper = tokio::spawn(keep(book.clone(), provider.clone()));
     let witness = disputes::Witness { client: client.clone(), provider: provider.clone(), account: account.address() };
     let witness = tokio::spawn(witness.run(disputes::pause(&genesis.params)));
-    let registered = Arc::new(AtomicBool::new(false));
+    let standing = watch::Sender::<Standing>::default();
     let reporter = Reporter {
         provider: provider.clone(),
         store,
@@ -93,10 +89,12 @@ pub(crate) async fn run(config: ProviderConfig, mut shutdown: Shutdown) -> Resul
         client: client.clone(),
         account: account.address(),
         region: config.region,
-        registered: registered.clone(),
+        standing: standing.subscribe(),
     };
     let page = listener.map(|listener| tokio::spawn(show(listener, reporter, shutdown.clone())));
-    let registrar = register(client, account, overlay.node_id(), box_key.public_key(), registered);
+    let registrar = Registrar { client, key: account, node: overlay.node_id(), box_key: box_key.public_key() };
+    let wishing = provider.clone();
+    let registrar = tokio::spawn(registrar.follow(move || Wish::of(&wishing.status()), standing));
     tracing::info!(node = %overlay.node_id(), usage = ?provider.status().usage, leaving, "ready");
     shutdown.requested().await;
     if let Some(page) = page {
@@ -229,57 +227,4 @@ async fn submit_one(client: &Client, receipt: &Signed<Receipt>) -> Option<String
     }
     tracing::warn!(grant = %receipt.body.grant, "a receipt is given up: no validator takes it");
     Some(UNREACHABLE.to_owned())
-}
-
-/// Writes this provider into the registry, as soon as its account has coins for the transaction.
-pub(crate) fn register(
-    client: Client,
-    key: AccountKey,
-    node: NodeId,
-    box_key: BoxPublicKey,
-    registered: Arc<AtomicBool>,
-) -> JoinHandle<()> {
-    tokio::spawn(async move {
-        let mut told = false;
-        loop {
-            match is_registered(&client, &key, node, box_key).await {
-                Ok(true) => {
-                    registered.store(true, Ordering::Relaxed);
-                    return tracing::info!(account = %key.address(), "registered as a provider");
-                }
-                Ok(false) => match try_register(&client, &key, node, box_key).await {
-                    Ok(()) => continue,
-                    Err(error) if !told => {
-                        told = true;
-                        tracing::warn!(
-                            account = key.address().to_checksum(),
-                            error = format!("{error:#}"),
-                            "not registered yet; the account needs some CFX for the transaction"
-                        );
-                    }
-                    Err(error) => tracing::debug!(error = format!("{error:#}"), "not registered yet"),
-                },
-                Err(error) => tracing::debug!(%error, "no validator answers yet"),
-            }
-            tokio::time::sleep(RETRY).await;
-        }
-    })
-}
-
-async fn is_registered(
-    client: &Client,
-    key: &AccountKey,
-    node: NodeId,
-    box_key: BoxPublicKey,
-) -> Result<bool, chainflix_rpc::ClientError> {
-    let providers = client.providers().await?;
-    let account = key.address();
-    Ok(providers.iter().any(|known| (known.account, known.node_id, known.box_key) == (account, node, box_key)))
-}
-
-async fn try_register(client: &Client, key: &AccountKey, node: NodeId, box_key: BoxPublicKey) -> Result<()> {
-    let call = IRegistry::registerProviderCall { nodeId: B256::from(node.0), boxKey: B256::from(box_key.0) };
-    let registry = AccountAddress(REGISTRY_ADDRESS.into_array());
-    send_transaction(client, key, Some(registry), 0, call.abi_encode()).await?;
-    Ok(())
 }

@@ -3,6 +3,7 @@
 use super::{
     book::SharedBook,
     days::{self, DAYS_SHOWN_MAX, DayReport},
+    registration::{Hindrance, Registration, Standing},
     state::{StateError, StateFolder},
 };
 use crate::config::ProviderConfig;
@@ -17,13 +18,10 @@ use serde::{Deserialize, Serialize};
 use std::{
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
     path::PathBuf,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::Arc,
     time::Duration,
 };
-use tokio::time::timeout;
+use tokio::{sync::watch, time::timeout};
 
 /// How long validators may take to tell the account's coins and days; the page does not wait for them.
 const COINS_PATIENCE: Duration = Duration::from_secs(2);
@@ -49,6 +47,12 @@ pub struct ProviderReport {
     pub reach: Reach,
     /// Whether the registry names it: before that nobody sends it anything.
     pub registered: bool,
+    /// How it stands there.
+    #[serde(default)]
+    pub registration: Registration,
+    /// Why that is not what its owner wishes; `None` also where nothing failed yet.
+    #[serde(default)]
+    pub hindrance: Option<Hindrance>,
     /// Whether too much of what it served was void: until the period ends, nothing of it is paid. `None` while no
     /// validator answers.
     pub struck_out: Option<bool>,
@@ -121,13 +125,14 @@ pub(super) struct Reporter {
     pub client: Client,
     pub account: AccountAddress,
     pub region: String,
-    pub registered: Arc<AtomicBool>,
+    pub standing: watch::Receiver<Standing>,
 }
 
 impl Reporter {
     pub async fn report(&self) -> ProviderReport {
         let ways = self.dialer.ways();
         let status = self.provider.status();
+        let standing = *self.standing.borrow();
         let (coins, served) = tokio::join!(self.coins(), self.served());
         let days = {
             let mut book = self.book.book();
@@ -142,7 +147,9 @@ impl Reporter {
             missing_folders: self.store.missing(),
             silent_stores: self.store.silent(),
             reach: Reach::of(ways.direct, ways.relay),
-            registered: self.registered.load(Ordering::Relaxed),
+            registered: standing.registration == Registration::Registered,
+            registration: standing.registration,
+            hindrance: standing.hindrance,
             struck_out: served.map(|served| served.struck_out),
             coins,
             days,

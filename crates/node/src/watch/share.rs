@@ -10,7 +10,8 @@
 
 use crate::{
     config::{ControllerAt, RelayAt},
-    entropy, keys, overlay, provider,
+    entropy, keys, overlay,
+    provider::{self, Registrar},
 };
 use anyhow::{Context as _, Result};
 use chainflix_overlay::{NodeKey, Overlay, OverlayConfig, ServeLimits, Serving};
@@ -114,9 +115,11 @@ impl Sharer {
         let sharing = Arc::new(Sharing::start(config, store, overlay.dialer(), receipts));
         let serving = overlay.serve(sharing.protocols(), ServeLimits::default());
         let (watched, queue) = mpsc::channel(KEEPING_MAX);
+        let (client, node) = (client.clone(), overlay.node_id());
+        let registrar = Registrar { client: client.clone(), key: account, node, box_key: box_key.public_key() };
         let tasks = Tasks([
-            tokio::spawn(provider::submit(client.clone(), outgoing, |_, _| ())),
-            provider::register(client.clone(), account, overlay.node_id(), box_key.public_key(), Arc::default()),
+            tokio::spawn(provider::submit(client, outgoing, |_, _| ())),
+            tokio::spawn(registrar.register()),
             tokio::spawn(keep(sharing.clone(), queue)),
         ]);
         Ok(Self { sharing, serving, tasks, watched })
