@@ -1,6 +1,7 @@
 //! `chainflix provider`: give disk to a network, look how it does, and leave in order.
 
 mod days;
+mod leaving;
 
 use crate::{
     output::{note, say, wrong_use},
@@ -17,17 +18,10 @@ use chainflix_node::{
 };
 use chainflix_rpc::{http_builder, types::Held};
 use clap::{Args, Subcommand};
-use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
-use std::{
-    net::SocketAddr,
-    path::{Path, PathBuf},
-    time::Duration,
-};
+use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 const WEI_PER_GWEI: u64 = 1_000_000_000;
-/// Pause between looks at a provider that leaves.
-const LOOK: Duration = Duration::from_secs(2);
 /// How long its page may take to answer.
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -46,7 +40,7 @@ enum Deed {
     #[command(after_help = "Example: chainflix provider run --config my-disk/config.toml")]
     Run(At),
     Status(Status),
-    /// Leave the network in order: wait until others have every cell that this provider holds
+    /// Leave the network in order: wait until others have every cell of this provider, and the registry names it no more
     #[command(after_help = "Example: chainflix provider exit --config my-disk/config.toml")]
     Exit(At),
     /// Stay after all, where it was told to leave
@@ -167,8 +161,8 @@ impl Provider {
                 chainflix_node::run(config, shutdown).await
             }
             Deed::Status(status) => status.start().await,
-            Deed::Exit(at) => exit(&at).await,
-            Deed::Stay(at) => stay(&at).await,
+            Deed::Exit(at) => leaving::exit(&at).await,
+            Deed::Stay(at) => leaving::stay(&at).await,
         }
     }
 }
@@ -267,10 +261,7 @@ fn tell(report: &ProviderReport) {
     say(format_args!("scrubbed   {} cells, {} damaged", status.scrubbed_cells, status.damaged_cells));
     say(format_args!("mode       {}", mode(report)));
     say(format_args!("reach      {}", reach(&report.reach)));
-    say(format_args!(
-        "registered {}",
-        if report.registered { "yes" } else { "not yet; the account needs a little CFX" }
-    ));
+    say(format_args!("registered {}", leaving::registered(report)));
     for folder in &report.missing_folders {
         say(format_args!("missing    {}: its disk is not there", folder.display()));
     }
@@ -353,50 +344,4 @@ fn size(bytes: u64) -> String {
 /// Tells the provider what its owner wishes: `leave` or `stay`.
 async fn wish(page: &str, what: &str) -> Result<ProviderReport> {
     ask(http()?.post(format!("{page}/{what}")).header(OWN_HEADER, what), page).await
-}
-
-/// Asks the provider to stay after all.
-async fn stay(at: &At) -> Result<()> {
-    let page = at.page()?;
-    let report = wish(&page, "stay").await?;
-    say(format_args!("mode       {}", mode(&report)));
-    Ok(())
-}
-
-/// Asks the provider to leave, and waits until it may be switched off.
-async fn exit(at: &At) -> Result<()> {
-    let page = at.page()?;
-    let mut latest = wish(&page, "leave").await?;
-    let all = latest.status.usage.cells;
-    let bar = ProgressBar::new(all).with_message("cells that others have");
-    // The template is a constant, and a bad one would only look worse.
-    let style = ProgressStyle::with_template("{msg} {bar:40} {pos} of {len}  {elapsed}");
-    bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
-    loop {
-        match latest.status.needed_cells {
-            Some(0) => break,
-            Some(needed) => bar.set_position(all.saturating_sub(needed)),
-            None => {}
-        }
-        tokio::time::sleep(LOOK).await;
-        latest = match report(&page).await {
-            Ok(report) => report,
-            Err(error) => {
-                bail!(error.context(
-                    "the provider stopped before its cells were elsewhere; start it again, and it goes on leaving"
-                ))
-            }
-        };
-        if latest.status.mode != ProviderMode::Leaving {
-            bail!("somebody told the provider to stay after all");
-        }
-    }
-    bar.finish_and_clear();
-    note("Others have every cell. Stop the provider, keep account.key, and delete the rest when you like.");
-    say(format_args!("may-go {}", folder(&at.config).display()));
-    Ok(())
-}
-
-fn folder(config: &Path) -> &Path {
-    config.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }

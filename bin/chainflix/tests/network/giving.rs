@@ -2,8 +2,8 @@
 
 use crate::demo::{Demo, chainflix, film, run, until};
 use chainflix_node::keys;
-use chainflix_primitives::AccountAddress;
-use chainflix_rpc::send_transaction;
+use chainflix_primitives::{AccountAddress, AccountKey};
+use chainflix_rpc::{Client, send_transaction};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use std::{
@@ -42,6 +42,11 @@ pub fn status(config: &str) -> Option<Value> {
     output.status.success().then(|| serde_json::from_slice(&output.stdout).unwrap())
 }
 
+/// Whether the registry names the account.
+async fn is_named(demo: &Demo, account: AccountAddress) -> bool {
+    demo.client().providers().await.unwrap().iter().any(|provider| provider.account == account)
+}
+
 /// An address of this machine that nobody uses now.
 fn free_page() -> String {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string()
@@ -73,9 +78,11 @@ async fn a_stranger_gives_a_disk_and_takes_it_back() {
     until("the page", async || status(&config).is_some()).await;
     let first = status(&config).unwrap();
     assert_eq!((first["registered"].as_bool(), first["status"]["usage"]["cells"].as_u64()), (Some(false), Some(0)));
+    until("word of its empty purse", async || status(&config).unwrap()["hindrance"] == "no-coins").await;
     let treasury = keys::read_account(&data.join("network/keys/treasury.key")).unwrap();
     send_transaction(&demo.client(), &treasury, Some(account), CFX, Vec::new()).await.unwrap();
     until("the registration", async || status(&config).unwrap()["registered"] == true).await;
+    until("the registry with it", async || is_named(&demo, account).await).await;
 
     // A new film finds most room on the new disk.
     let second = home.path().join("second");
@@ -97,14 +104,42 @@ async fn a_stranger_gives_a_disk_and_takes_it_back() {
     assert!(left.status.success(), "{}", String::from_utf8_lossy(&left.stderr));
     let last = status(&config).unwrap();
     assert_eq!((&last["status"]["mode"], &last["status"]["neededCells"]), (&"leaving".into(), &0.into()), "{last}");
+    assert_eq!((&last["registration"], &last["registered"]), (&"withdrawn".into(), &false.into()), "{last}");
+    until("the registry without it", async || !is_named(&demo, account).await).await;
 
     // Who was told to leave does not forget it, until it is told to stay.
     running.stop();
     let mut running = give(&config);
     until("the page again", async || status(&config).is_some()).await;
     assert_eq!(status(&config).unwrap()["status"]["mode"], "leaving");
+    until("a look at the registry", async || status(&config).unwrap()["registration"] == "withdrawn").await;
+    assert!(!is_named(&demo, account).await, "who leaves does not register anew");
     assert!(run(&["provider", "stay", "--config", &config]).status.success());
     assert_eq!(status(&config).unwrap()["status"]["mode"], "open");
+    until("the registration anew", async || status(&config).unwrap()["registered"] == true).await;
+    until("the registry with it", async || is_named(&demo, account).await).await;
+
+    // Without coins it may go all the same, and withdraws once it has some.
+    let key = keys::read_account(&home.path().join("disk/account.key")).unwrap();
+    empty(&demo.client(), &key, treasury.address()).await;
+    let left = run(&["provider", "exit", "--config", &config]);
+    let words = String::from_utf8_lossy(&left.stderr);
+    assert!(left.status.success() && words.contains("the account needs a little CFX"), "{words}");
+    assert!(String::from_utf8_lossy(&left.stdout).starts_with("may-go "));
+    let last = status(&config).unwrap();
+    assert_eq!((&last["registered"], &last["hindrance"]), (&true.into(), &"no-coins".into()), "{last}");
+    assert!(is_named(&demo, account).await);
+    send_transaction(&demo.client(), &treasury, Some(account), CFX, Vec::new()).await.unwrap();
+    until("the withdrawal", async || status(&config).unwrap()["registration"] == "withdrawn").await;
+    assert_eq!(status(&config).unwrap()["hindrance"], Value::Null);
     running.stop();
     assert!(demo.stop().success());
+}
+
+/// Sends away what the account has, but for less than the gas of a withdrawal.
+async fn empty(client: &Client, from: &AccountKey, to: AccountAddress) {
+    let fee_wei = 2 * client.next_base_fee().await.unwrap() + client.priority_fee().await.unwrap().max(1);
+    let balance_wei: u128 = client.balance(from.address()).await.unwrap().to();
+    // The transfer takes 21,000 of it, and may reserve a quarter more. A withdrawal takes more than 44,000.
+    send_transaction(client, from, Some(to), balance_wei - 40_000 * fee_wei, Vec::new()).await.unwrap();
 }
