@@ -124,8 +124,8 @@ fn farewell(report: &ProviderReport) -> String {
     }
     format!(
         "Others have every cell: you may stop the provider. But it has not withdrawn from the registry: {}. While it runs, \
-         also after a restart, it goes on trying; what is held back of its pay is not paid out before it has withdrawn. Keep \
-         account.key, and its folder until then.",
+         also after a restart, it goes on trying; what is still held back of its pay goes, after half a year of service, \
+         only to who has withdrawn. Keep account.key, and its folder until then.",
         trouble(report.hindrance)
     )
 }
