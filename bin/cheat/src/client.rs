@@ -145,15 +145,10 @@ impl<'a> Client<'a> {
             let position_ms = now_ms().saturating_sub(starts_ms).min(code.play_ms);
             let head = *self.stage.head.borrow();
             let progress = playback.advance(position_ms, head).map_err(|error| No::Stuck(error.to_string()))?;
-            if position_ms == code.play_ms && progress.folded == progress.points {
-                return Ok(());
-            }
             if position_ms == code.play_ms {
                 // A chunk that is not there is never folded.
-                let again = playback.advance(position_ms, head).map_err(|error| No::Stuck(error.to_string()))?;
-                if again.folded == progress.folded {
-                    return Err(No::Stuck("chunks are missing".into()));
-                }
+                let whole = progress.folded == progress.points;
+                return whole.then_some(()).ok_or_else(|| No::Stuck("chunks are missing".into()));
             }
             tokio::time::sleep(STEP).await;
         }

@@ -280,15 +280,14 @@ impl Playback {
         Ok(bytes)
     }
 
-    /// Tells how far the cell is played; folds the point that is due, if its chunk has arrived.
+    /// Tells how far the cell is played; folds the points that are due, in their order, up to one whose chunk has not
+    /// arrived. Several are due for a viewer that was held up.
     pub fn advance(&mut self, position_ms: u64, head: (u32, BlockHash)) -> Result<Progress, ViewError> {
         let points = self.viewer.genesis.params.play_points;
         let watch = self.watch.as_mut().ok_or(ViewError::NotMining)?;
-        let Some(due) = watch.advance(position_ms, head) else {
-            return Ok(Progress { folded: watch.folded(), points });
-        };
-        let end = (due.offset() + CHUNK_BYTES).min(self.entry.size);
-        if let (Ok(sealed), Some(key)) = (arrived(&self.sealed, due.offset(), end), &self.download_key) {
+        while let Some(due) = watch.advance(position_ms, head) {
+            let end = (due.offset() + CHUNK_BYTES).min(self.entry.size);
+            let (Ok(sealed), Some(key)) = (arrived(&self.sealed, due.offset(), end), &self.download_key) else { break };
             let mut delivered = sealed.to_vec();
             Keystream::delivery(key).apply(due.offset(), &mut delivered);
             watch.fold(due.index, &delivered)?;
@@ -527,6 +526,30 @@ mod tests {
         assert_eq!(opening.signer().unwrap(), stage.playback.viewer.account());
         let block_hash = |number: u32| proof.body.point_blocks.contains(&number).then(|| stage.block_of(number));
         assert_eq!(verify(&stage.code(), &proof.body, &opening.body, block_hash), Ok(()));
+    }
+
+    #[test]
+    fn who_was_held_up_folds_all_points_that_are_due() {
+        let mut stage = stage();
+        let outcome = PlayOutcome::Mining(Box::new(Signed::new(stage.code(), &stage.validator)));
+        let answer = PlayAnswer { cell_key: stage.cell_key(), outcome };
+        stage.playback.begin_delivery(&stage.grant()).unwrap();
+        stage.playback.begin_play(&answer).unwrap();
+        let mut folded = |stage: &mut Stage, second: u64| {
+            let head = (second as u32, stage.block_of(second as u32));
+            stage.playback.advance(second * 1_000, head).unwrap().folded
+        };
+        assert_eq!(folded(&mut stage, 26), 0, "no chunk is here");
+        let stream = stage.stream(0);
+        stage.playback.push(&stream).unwrap();
+        assert_eq!(folded(&mut stage, 26), 3, "at 5, 15 and 25 seconds");
+        assert_eq!(folded(&mut stage, 60), 6);
+        let nonce = stage.playback.search_nonce(0, 10_000).unwrap().unwrap();
+        let proof = stage.playback.prove(4, nonce).unwrap().body;
+        assert_eq!(proof.point_blocks, [26, 26, 26, 60, 60, 60]);
+        let opening = stage.playback.opening().unwrap();
+        let block_hash = |number: u32| Some(stage.block_of(number));
+        assert_eq!(verify(&stage.code(), &proof, &opening.body, block_hash), Ok(()));
     }
 
     #[test]

@@ -41,9 +41,7 @@ pub fn early(stage: &Stage) -> Run<'_> {
     Box::pin(each_cell(stage, 2, async |client, playback| {
         let code = begin(client, playback).await?;
         let head = *stage.head.borrow();
-        for _ in 0..stage.params().play_points {
-            playback.advance(code.play_ms, head).map_err(stuck)?;
-        }
+        playback.advance(code.play_ms, head).map_err(stuck)?;
         client.submit(&client.proof(playback).await?).await?;
         Ok((code.id, client.settle(playback, code.id).await))
     }))
@@ -159,9 +157,7 @@ pub fn points_ahead(stage: &Stage) -> Run<'_> {
     Box::pin(each_cell(stage, 1, async |client, playback| {
         let code = begin(client, playback).await?;
         let head = *stage.head.borrow();
-        for _ in 0..stage.params().play_points {
-            playback.advance(code.play_ms, head).map_err(stuck)?;
-        }
+        playback.advance(code.play_ms, head).map_err(stuck)?;
         client.wait_out(&code).await;
         client.submit(&client.proof(playback).await?).await?;
         Ok((code.id, client.settle(playback, code.id).await))

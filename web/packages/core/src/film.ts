@@ -192,14 +192,8 @@ export class Film {
   #advance(cell: number, positionMs: number): void {
     const { core, head } = this.#context;
     try {
-      // One call folds at least one point; after a pause several may be due.
-      for (let before = -1, now = 0; now > before; ) {
-        before = now;
-        const { folded, points } = core.advance(this.#cell(cell), Math.floor(positionMs), head());
-        now = folded;
-        this.handle({ kind: "folded", cell, folded });
-        if (folded >= points) return;
-      }
+      const { folded } = core.advance(this.#cell(cell), Math.floor(positionMs), head());
+      this.handle({ kind: "folded", cell, folded });
     } catch (error) {
       // Bytes that are not here yet are folded at the next report of the media element.
       if (error instanceof CoreError && error.code === "trap") this.#trouble(error);

@@ -85,7 +85,7 @@ export async function loadProtocol(): Promise<Protocol> {
     advance(handle, positionMs) {
       const cell = cellOf(handle);
       const playMs = cell.code?.playMs ?? Infinity;
-      if (cell.folded < points && positionMs >= (playMs * (2 * cell.folded + 1)) / (2 * points)) cell.folded += 1;
+      while (cell.folded < points && positionMs >= (playMs * (2 * cell.folded + 1)) / (2 * points)) cell.folded += 1;
       return { folded: cell.folded, points };
     },
     mine: (_cell, from) => (from === 0 ? null : 7),
