@@ -535,7 +535,7 @@ mod tests {
         let answer = PlayAnswer { cell_key: stage.cell_key(), outcome };
         stage.playback.begin_delivery(&stage.grant()).unwrap();
         stage.playback.begin_play(&answer).unwrap();
-        let mut folded = |stage: &mut Stage, second: u64| {
+        let folded = |stage: &mut Stage, second: u64| {
             let head = (second as u32, stage.block_of(second as u32));
             stage.playback.advance(second * 1_000, head).unwrap().folded
         };
