@@ -1,9 +1,8 @@
 //! Reads from an executed block what the registry said of providers, as the view ledger wants it: final or not.
 
-use crate::execution::{ExecutionLayer, H256, ReadError};
+use crate::execution::{ExecutionLayer, H256, Log, ReadError};
 use alloy_primitives::B256;
-use chainflix_contracts::{IRegistry, REGISTRY_ADDRESS, SolEvent as _};
-use chainflix_primitives::AccountAddress;
+use chainflix_contracts::{Change, REGISTRY_ADDRESS};
 use chainflix_proof_of_view::ProviderMove;
 use std::sync::Arc;
 
@@ -27,42 +26,14 @@ pub enum MovesError {
 pub async fn provider_moves(execution: &ExecutionLayer, block: H256) -> Result<Arc<[ProviderMove]>, MovesError> {
     let registry = crate::execution::Address::from(REGISTRY_ADDRESS.into_array());
     let logs = execution.executed_events(block, &[registry]).await?.ok_or(MovesError::NotExecuted { block })?;
-    Ok(logs
-        .iter()
-        .filter_map(|log| {
-            let topics: Vec<_> = log.topics.iter().map(|topic| B256::from(topic.0)).collect();
-            provider_move(&topics)
-        })
-        .collect())
+    Ok(logs.iter().filter_map(provider_move).collect())
 }
 
-/// What an event of the registry says of a provider: both kinds name its account first.
-fn provider_move(topics: &[B256]) -> Option<ProviderMove> {
-    let (kind, account) = (topics.first()?, topics.get(1)?);
-    // An indexed address is padded to a word on the left.
-    let account = AccountAddress(account.0.last_chunk().copied()?);
-    match *kind {
-        IRegistry::ProviderRegistered::SIGNATURE_HASH => Some(ProviderMove::Registered(account)),
-        IRegistry::ProviderWithdrawn::SIGNATURE_HASH => Some(ProviderMove::Withdrawn(account)),
+fn provider_move(log: &Log) -> Option<ProviderMove> {
+    let topics: Vec<_> = log.topics.iter().map(|topic| B256::from(topic.0)).collect();
+    match Change::of(REGISTRY_ADDRESS, &topics, &log.data)? {
+        Change::ProviderRegistered { account, .. } => Some(ProviderMove::Registered(account)),
+        Change::ProviderWithdrawn { account } => Some(ProviderMove::Withdrawn(account)),
         _ => None,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use alloy_primitives::{Address, IntoLogData as _};
-
-    #[test]
-    fn providers_come_and_go_and_nothing_else_moves_them() {
-        let (account, node) = (Address::repeat_byte(7), B256::repeat_byte(8));
-        let read = |event: &dyn Fn() -> alloy_primitives::LogData| provider_move(event().topics());
-        let registered = IRegistry::ProviderRegistered { account, nodeId: node, boxKey: B256::repeat_byte(9) };
-        let withdrawn = IRegistry::ProviderWithdrawn { account, nodeId: node };
-        let who = AccountAddress([7; 20]);
-        assert_eq!(read(&|| registered.to_log_data()), Some(ProviderMove::Registered(who)));
-        assert_eq!(read(&|| withdrawn.to_log_data()), Some(ProviderMove::Withdrawn(who)));
-        assert_eq!(read(&|| IRegistry::SupervisorRemoved { supervisor: account }.to_log_data()), None);
-        assert_eq!(provider_move(&[]), None);
     }
 }

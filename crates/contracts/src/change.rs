@@ -5,7 +5,7 @@
 
 use alloy_primitives::{Address, B256};
 use alloy_sol_types::SolEventInterface as _;
-use chainflix_primitives::{AccountAddress, Magnet};
+use chainflix_primitives::{AccountAddress, BoxPublicKey, Magnet, NodeId};
 
 use crate::{
     IRegistry::{self, IRegistryEvents as Registry},
@@ -33,8 +33,20 @@ pub enum Change {
     Supervisors,
     /// Who may publish. Nothing that is published changes.
     Creators,
-    /// The list of providers.
-    Providers,
+    /// A provider entered the registry, or changed its keys.
+    ProviderRegistered {
+        /// Whose.
+        account: AccountAddress,
+        /// Its node.
+        node: NodeId,
+        /// What grants for it are sealed to.
+        box_key: BoxPublicKey,
+    },
+    /// A provider left the registry.
+    ProviderWithdrawn {
+        /// Whose.
+        account: AccountAddress,
+    },
     /// The bond of an account, or whether somebody vouches for it.
     Standing(AccountAddress),
     /// Coins that counted no more have left: nothing that anybody weighs.
@@ -69,7 +81,12 @@ impl Change {
             Registry::ParticipantAdded(_) | Registry::ParticipantRemoved(_) => Self::Operation,
             Registry::SupervisorAdded(_) | Registry::SupervisorRemoved(_) => Self::Supervisors,
             Registry::CreatorAdmitted(_) | Registry::CreatorDismissed(_) => Self::Creators,
-            Registry::ProviderRegistered(_) | Registry::ProviderWithdrawn(_) => Self::Providers,
+            Registry::ProviderRegistered(event) => Self::ProviderRegistered {
+                account: account(event.account),
+                node: NodeId(event.nodeId.0),
+                box_key: BoxPublicKey(event.boxKey.0),
+            },
+            Registry::ProviderWithdrawn(event) => Self::ProviderWithdrawn { account: account(event.account) },
         }
     }
 
@@ -115,6 +132,12 @@ mod tests {
         assert_eq!(registry(Registry::ParticipantAdded(added)), Some(Change::Operation));
         let removed = IRegistry::SupervisorRemoved { supervisor: WHO };
         assert_eq!(registry(Registry::SupervisorRemoved(removed)), Some(Change::Supervisors));
+        let (account, node, key) = (AccountAddress([8; 20]), B256::repeat_byte(4), B256::repeat_byte(5));
+        let entered = IRegistry::ProviderRegistered { account: WHO, nodeId: node, boxKey: key };
+        let change = Change::ProviderRegistered { account, node: NodeId([4; 32]), box_key: BoxPublicKey([5; 32]) };
+        assert_eq!(registry(Registry::ProviderRegistered(entered)), Some(change));
+        let left = IRegistry::ProviderWithdrawn { account: WHO, nodeId: node };
+        assert_eq!(registry(Registry::ProviderWithdrawn(left)), Some(Change::ProviderWithdrawn { account }));
 
         let standing = |event: Standing| read(STANDING_ADDRESS, event);
         let bonded = IStanding::Bonded { account: WHO, amountWei: U256::from(1), bondedWei: U256::from(2) };

@@ -28,7 +28,7 @@ use chainflix_rpc::{
 };
 use futures::future::{BoxFuture, FutureExt as _};
 use serde_json::Value;
-use std::{net::IpAddr, sync::Arc};
+use std::{collections::BTreeSet, net::IpAddr, sync::Arc};
 use tokio::{sync::watch, task::spawn_blocking};
 
 /// Answers from the chain, the ledger and the desk.
@@ -232,7 +232,7 @@ impl CfxApi for Api {
 
     fn providers(&self) -> Answer<'_, Vec<Provider>> {
         let videos = self.videos.clone();
-        look(move || Ok(videos.facts.providers()?.to_vec())).boxed()
+        look(move || Ok(videos.facts.providers()?.iter().copied().collect())).boxed()
     }
 
     fn issue_grant(&self, words: IssueGrant) -> Answer<'_, Signed<Grant>> {
@@ -243,7 +243,9 @@ impl CfxApi for Api {
                 let videos = videos.clone();
                 look(move || Ok(videos.facts.providers()?)).await?
             };
-            let held = registered.iter().filter(|provider| holders.contains(&provider.node_id)).copied();
+            // Each once, however often it is named.
+            let holders: BTreeSet<_> = holders.iter().collect();
+            let held = holders.into_iter().filter_map(|node| registered.at(node).copied());
             let sources: Vec<_> = held
                 .map(|Provider { account, node_id, box_key }| Source { provider: account, node: node_id, box_key })
                 .collect();

@@ -1,6 +1,6 @@
 //! The answers of the contracts that are kept, and which of them an event makes stale.
 
-use super::{VideoRecord, recent::Recent};
+use super::{Providers, VideoRecord, recent::Recent};
 use chainflix_contracts::Change;
 use chainflix_primitives::{AccountAddress, Magnet};
 use chainflix_rpc::types::Provider;
@@ -28,7 +28,7 @@ pub struct Kept {
     pub activators: Recent<(Magnet, AccountAddress), bool>,
     pub standings: Recent<AccountAddress, u16>,
     pub operation: Option<Arc<[AccountAddress]>>,
-    pub providers: Option<Arc<[Provider]>>,
+    pub providers: Option<Arc<Providers>>,
 }
 
 impl Kept {
@@ -45,8 +45,9 @@ impl Kept {
         }
     }
 
-    /// Forgets what an event of the next block makes stale; everything for an event that nobody knows.
-    pub fn forget(&mut self, change: Option<Change>) {
+    /// Forgets what an event of the next block makes stale, or writes it down where the event says all of it; forgets
+    /// everything for an event that nobody knows.
+    pub fn hear(&mut self, change: Option<Change>) {
         match change {
             Some(Change::Video(magnet)) => self.videos.remove(&magnet),
             Some(Change::Layer { layer, video, maker }) => {
@@ -54,7 +55,10 @@ impl Kept {
                 self.activators.remove(&(video, maker));
             }
             Some(Change::Operation) => self.operation = None,
-            Some(Change::Providers) => self.providers = None,
+            Some(Change::ProviderRegistered { account, node, box_key }) => {
+                self.providers_mut(|providers| providers.register(Provider { account, node_id: node, box_key }));
+            }
+            Some(Change::ProviderWithdrawn { account }) => self.providers_mut(|providers| providers.withdraw(&account)),
             // Whoever's vouches begin or cease to count is in no event; supervisors change rarely.
             Some(Change::Supervisors) => self.standings.clear(),
             Some(Change::Standing(account)) => self.standings.remove(&account),
@@ -62,11 +66,19 @@ impl Kept {
             None => *self = Self::at(self.height),
         }
     }
+
+    /// Changes the list of providers, where there is one. Who reads the old one keeps it.
+    fn providers_mut(&mut self, change: impl FnOnce(&mut Providers)) {
+        if let Some(providers) = &mut self.providers {
+            change(Arc::make_mut(providers));
+        }
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use chainflix_primitives::{BoxPublicKey, NodeId};
 
     const VIDEO: Magnet = Magnet([1; 32]);
     const LAYER: Magnet = Magnet([2; 32]);
@@ -83,14 +95,14 @@ mod tests {
         kept.standings.insert(WHO, 1_000);
         kept.standings.insert(OTHER, 0);
         kept.operation = Some(Arc::new([WHO]));
-        kept.providers = Some(Arc::new([]));
+        kept.providers = Some(Arc::default());
         kept
     }
 
     /// What is left of [`full`]: videos, layers, activators, standings, operation, providers.
     fn left(change: Option<Change>) -> [usize; 6] {
         let mut kept = full();
-        kept.forget(change);
+        kept.hear(change);
         assert_eq!(kept.height, 7);
         [
             [VIDEO, LAYER].into_iter().filter(|magnet| kept.videos.get(magnet).is_some()).count(),
@@ -108,11 +120,27 @@ mod tests {
         assert_eq!(left(Some(Change::Video(VIDEO))), [1, 1, 2, 2, 1, 1]);
         assert_eq!(left(Some(layer)), [2, 0, 1, 2, 1, 1]);
         assert_eq!(left(Some(Change::Operation)), [2, 1, 2, 2, 0, 1]);
-        assert_eq!(left(Some(Change::Providers)), [2, 1, 2, 2, 1, 0]);
         assert_eq!(left(Some(Change::Supervisors)), [2, 1, 2, 0, 1, 1]);
         assert_eq!(left(Some(Change::Standing(WHO))), [2, 1, 2, 1, 1, 1]);
         assert_eq!(left(Some(Change::Creators)), [2, 1, 2, 2, 1, 1]);
         assert_eq!(left(Some(Change::Withdrawal)), [2, 1, 2, 2, 1, 1]);
         assert_eq!(left(None), [0; 6]);
+    }
+
+    #[test]
+    fn who_came_or_went_is_written_into_the_list_of_providers() {
+        let (node, box_key) = (NodeId([5; 32]), BoxPublicKey([6; 32]));
+        let entered = Change::ProviderRegistered { account: WHO, node, box_key };
+        let mut kept = full();
+        let before = kept.providers.clone();
+        kept.hear(Some(entered));
+        let provider = Provider { account: WHO, node_id: node, box_key };
+        assert!(kept.providers.as_ref().is_some_and(|providers| providers.iter().eq([&provider])));
+        assert!(before.is_some_and(|before| before.iter().count() == 0), "who reads it keeps what he reads");
+        kept.hear(Some(Change::ProviderWithdrawn { account: WHO }));
+        assert_eq!(kept.providers.as_deref(), Some(&Providers::default()));
+        let mut unread = Kept::at(7);
+        unread.hear(Some(entered));
+        assert_eq!(unread.providers, None, "a list of one would be taken for the whole");
     }
 }

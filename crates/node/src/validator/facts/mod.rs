@@ -3,7 +3,8 @@
 //! ```text
 //! question ──▶ kept, and of the newest final block? ── yes ──▶ answer
 //!                              └─ no ──▶ EVM ──▶ answer, kept if the chain stood still meanwhile
-//! final block ──▶ events of the contracts ──▶ what they touch is forgotten, and nothing else
+//! final block ──▶ events of the contracts ──▶ what they touch is forgotten, and nothing else; who
+//!                                              came or went is written into the list of providers
 //! ```
 //!
 //! Answers are those of the newest final block, always: between a block and the look at its events everything is asked
@@ -11,6 +12,7 @@
 //! own standing, not everybody's.
 
 mod kept;
+mod providers;
 mod recent;
 #[cfg(test)]
 mod tests;
@@ -20,8 +22,8 @@ use alloy_primitives::{Address, B256, U256};
 use chainflix_chain::execution::{self, ExecutionLayer, Log, ReadError};
 use chainflix_contracts::{Change, IRegistry, REGISTRY_ADDRESS, STANDING_ADDRESS};
 use chainflix_primitives::{AccountAddress, BlockHash, Magnet, RewardSplit};
-use chainflix_rpc::types::Provider;
 use kept::{Kept, LayerRecord};
+pub(crate) use providers::Providers;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 const WEI_PER_CFX: u128 = 1_000_000_000_000_000_000;
@@ -103,11 +105,11 @@ impl ChainFacts {
         )
     }
 
-    /// Providers in the order of the registry.
-    pub fn providers(&self) -> Result<Arc<[Provider]>, RegistryError> {
+    /// The registry's providers.
+    pub fn providers(&self) -> Result<Arc<Providers>, RegistryError> {
         self.look(
             |kept| kept.providers.clone(),
-            || Ok(self.registry.providers()?.into()),
+            || Ok(Arc::new(self.registry.providers()?.into_iter().collect())),
             |kept, providers| kept.providers = Some(providers),
         )
     }
@@ -150,7 +152,7 @@ impl ChainFacts {
                 Ok(events) => {
                     let mut kept = self.kept();
                     for event in &events {
-                        kept.forget(change(event));
+                        kept.hear(change(event));
                     }
                     kept.height = next;
                 }

@@ -10,6 +10,7 @@ use chainflix_primitives::{
     AccountKey, BoxKey, BoxPublicKey, NetworkGenesis, NetworkKeys, NodeId, ProtocolParams,
     genesis::{Allocation, SupervisorIdentity},
 };
+use chainflix_rpc::types::Provider;
 use std::collections::HashMap;
 
 const FILM: Magnet = Magnet([7; 32]);
@@ -114,7 +115,7 @@ impl Chain {
             activator: facts.activator(&FILM, &LAYER).unwrap(),
             is_activator: facts.is_activator(&FILM, &creator().address()).unwrap(),
             operation: facts.operation().unwrap().to_vec(),
-            providers: facts.providers().unwrap().len(),
+            providers: facts.providers().unwrap().iter().copied().collect(),
             standing: facts.standing(&viewer().address()).unwrap(),
         }
     }
@@ -137,7 +138,7 @@ struct Answers {
     activator: Option<AccountAddress>,
     is_activator: bool,
     operation: Vec<AccountAddress>,
-    providers: usize,
+    providers: Vec<Provider>,
     standing: u16,
 }
 
@@ -191,10 +192,26 @@ async fn answers_follow_the_contracts_block_by_block() {
 
     let call = IRegistry::registerProviderCall { nodeId: B256::repeat_byte(1), boxKey: B256::repeat_byte(2) };
     chain.registry(&creator(), call).await;
-    expected.providers = 1;
+    let provider = |key: AccountKey, node| Provider {
+        account: key.address(),
+        node_id: NodeId([node; 32]),
+        box_key: BoxPublicKey([2; 32]),
+    };
+    expected.providers = vec![provider(creator(), 1)];
     assert_eq!(chain.agreed().await, expected);
-    let provider = chain.facts.providers().unwrap()[0];
-    assert_eq!((provider.node_id, provider.box_key), (NodeId([1; 32]), BoxPublicKey([2; 32])));
+
+    // The list is read once; from then on it follows what the events say.
+    let register =
+        |node| IRegistry::registerProviderCall { nodeId: B256::repeat_byte(node), boxKey: B256::repeat_byte(2) };
+    chain.registry(&viewer(), register(3)).await;
+    chain.registry(&creator(), register(4)).await;
+    expected.providers = vec![provider(creator(), 4), provider(viewer(), 3)];
+    expected.providers.sort_by_key(|provider| provider.account);
+    assert_eq!(chain.agreed().await, expected);
+    chain.registry(&creator(), IRegistry::withdrawProviderCall {}).await;
+    expected.providers = vec![provider(viewer(), 3)];
+    assert_eq!(chain.agreed().await, expected);
+    assert_eq!(chain.facts.providers().unwrap().at(&NodeId([4; 32])), None);
 }
 
 #[tokio::test]
