@@ -46,8 +46,14 @@ export class Settler {
   /** Follows a play from its proof on. Settles as soon as a reload would find it, or when the store does not do it in time. */
   keep(play: KeptPlay): Promise<void> {
     this.#follow("proved", play);
-    const stored = this.#context.store.put(play).catch(() => undefined);
-    return Promise.race([stored, new Promise<void>((resolve) => setTimeout(resolve, STORE_MS_MAX))]);
+    return new Promise((resolve) => {
+      const timer = setTimeout(resolve, STORE_MS_MAX);
+      const settle = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+      this.#context.store.put(play).then(settle, settle);
+    });
   }
 
   handle(input: SettlingInput): void {
